@@ -1,0 +1,46 @@
+/// Says why no session could be opened, and what to do about it.
+///
+/// libpq gives a failed connection no SQLSTATE and one text for all addresses it tried, so the
+/// reasons are told apart by the server's own phrases, which are stable since PostgreSQL 9.
+enum ConnectionFailure {
+    static func explain(_ reason: String, target: ConnectionString) -> PostgresError {
+        let facts = reason.split(separator: "\n").joined(separator: "\n")
+        let known = hints.first { facts.contains($0.phrase) }
+        return PostgresError(
+            "could not connect to \(target.place)",
+            detail: facts,
+            hint: known?.hint ?? "Check the host, the port and the server's pg_hba.conf.",
+            sqlState: known?.sqlState ?? "08001"
+        )
+    }
+
+    private static let hints: [(phrase: String, sqlState: String, hint: String)] = [
+        (
+            "password authentication failed", "28P01",
+            "Check the user and the password; a password can also come from PGPASSWORD or ~/.pgpass."
+        ),
+        ("no password supplied", "28P01", "Give a password in the connection string, in PGPASSWORD or in ~/.pgpass."),
+        (
+            "no pg_hba.conf entry", "28000",
+            "Add a line for this host, user and database to the server's pg_hba.conf, then reload it."
+        ),
+        ("must be superuser or replication role", "42501", "Run on that server: ALTER ROLE … REPLICATION."),
+        ("number of requested standby connections", "53300", "Raise max_wal_senders on that server and restart it."),
+        ("too many clients", "53300", "Raise max_connections on that server, or close some sessions."),
+        ("remaining connection slots", "53300", "Raise max_connections on that server, or close some sessions."),
+        ("does not exist", "3D000", "Check the names of the database and the role; create what is missing."),
+        ("starting up", "57P03", "Wait until the server has started, then try again."),
+        ("shutting down", "57P03", "The server is stopping; try again when it is back."),
+        (
+            "Connection refused", "08001",
+            "Check that the server runs, listens on this address and port, and that no firewall is between."
+        ),
+        ("could not translate host name", "08001", "Check the spelling of the host name."),
+        ("No such file or directory", "08001", "No server listens on that socket; check the host and the port."),
+        (
+            "timeout expired", "08001",
+            "The server did not answer in time; check the address and the firewall, or raise connect_timeout."
+        ),
+        ("SSL", "08001", "Check sslmode and the certificates."),
+    ]
+}

@@ -1,0 +1,140 @@
+private import CLibPQ
+
+extension Connection {
+    /// Runs `body`, which sends statements without waiting for their results, and then reads what is left of them.
+    ///
+    /// After the first error the server skips what follows; `body` need not notice. Bytes in flight
+    /// stay below 1 MiB plus one statement: libpq moves its whole backlog in memory whenever a part
+    /// of it goes out, and a server that cannot send results stops reading.
+    ///
+    /// - Throws: the first error of the server, or the first result whose number of rows was not the
+    ///   expected one, as ``PostgresError`` with SQLSTATE P0002.
+    public func pipeline(_ body: (Pipeline) throws(PostgresError) -> Void) throws(PostgresError) {
+        try waiting { () throws(PostgresError) in
+            guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionLost() }
+            let pipeline = Pipeline(connection: self)
+            var failure: PostgresError?
+            do throws(PostgresError) { try body(pipeline) } catch { failure = error }
+            do throws(PostgresError) { try pipeline.synchronize() } catch { failure = failure ?? error }
+            _ = unsafe PQexitPipelineMode(handle)
+            if let failure { throw failure }
+        }
+    }
+}
+
+/// Statements on their way to the server, whose results are still to come.
+public final class Pipeline {
+    private static let limit = 1 << 20
+
+    private let connection: Connection
+    private var expected: [Int?] = []
+    private var bytesInFlight = 0
+    private var failure: PostgresError?
+
+    fileprivate init(connection: Connection) {
+        self.connection = connection
+    }
+
+    /// Sends a prepared statement with parameters in binary form.
+    ///
+    /// - Parameters:
+    ///   - values: the parameters' bytes as the types' receive functions read them; nil is NULL. They are copied.
+    ///   - rows: the number of rows it must change; nil when any number is right.
+    public func send(
+        _ statement: PreparedStatement,
+        _ values: [UnsafeRawBufferPointer?],
+        expecting rows: Int? = nil
+    ) throws(PostgresError) {
+        let size = unsafe values.reduce(64) { unsafe $0 + ($1?.count ?? 0) }
+        try makeRoom(for: size)
+        let pointers = unsafe values.map { unsafe $0.flatMap { unsafe Self.start(of: $0) } }
+        let lengths = unsafe values.map { unsafe Int32($0?.count ?? 0) }
+        let formats = [Int32](repeating: 1, count: lengths.count)
+        let sent = unsafe PQsendQueryPrepared(
+            connection.handle,
+            statement.name,
+            Int32(lengths.count),
+            unsafe pointers,
+            lengths,
+            formats,
+            0
+        )
+        try note(sent: sent, bytes: size, expecting: rows)
+    }
+
+    /// Sends a statement without parameters.
+    public func send(_ sql: SQL, expecting rows: Int? = nil) throws(PostgresError) {
+        try makeRoom(for: sql.text.utf8.count)
+        let sent = unsafe PQsendQueryParams(connection.handle, sql.text, 0, nil, nil, nil, nil, 0)
+        try note(sent: sent, bytes: sql.text.utf8.count, expecting: rows)
+    }
+
+    /// Waits for the results of everything sent so far.
+    ///
+    /// - Throws: the first failure. The server has rolled back, or will at the next ROLLBACK.
+    public func synchronize() throws(PostgresError) {
+        guard unsafe PQpipelineSync(connection.handle) == 1 else { throw connection.connectionLost() }
+        try readResults()
+        while let result = unsafe PQgetResult(connection.handle) {
+            let isSync = unsafe PQresultStatus(result) == PGRES_PIPELINE_SYNC
+            unsafe PQclear(result)
+            if isSync { break }
+        }
+        if let failure {
+            self.failure = nil
+            throw failure
+        }
+    }
+
+    private func makeRoom(for size: Int) throws(PostgresError) {
+        guard bytesInFlight > 0, bytesInFlight + size > Self.limit else { return }
+        guard unsafe PQsendFlushRequest(connection.handle) == 1, unsafe PQflush(connection.handle) >= 0 else {
+            throw connection.connectionLost()
+        }
+        try readResults()
+    }
+
+    private func note(sent: Int32, bytes: Int, expecting rows: Int?) throws(PostgresError) {
+        guard sent == 1 else { throw connection.connectionLost() }
+        expected.append(rows)
+        bytesInFlight += bytes
+    }
+
+    private func readResults() throws(PostgresError) {
+        for rows in expected { try readResult(expecting: rows) }
+        expected.removeAll(keepingCapacity: true)
+        bytesInFlight = 0
+    }
+
+    private func readResult(expecting rows: Int?) throws(PostgresError) {
+        // One statement gives its result and then a null.
+        while let result = unsafe PQgetResult(connection.handle) {
+            guard unsafe PQresultStatus(result) != PGRES_PIPELINE_ABORTED else {
+                unsafe PQclear(result)
+                continue
+            }
+            do throws(PostgresError) {
+                let affected = try unsafe connection.rows(of: result).affected
+                guard let rows, affected != rows else { continue }
+                failure = failure ?? .rowCount(affected, expected: rows)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        guard unsafe PQstatus(connection.handle) == CONNECTION_OK else { throw failure ?? connection.connectionLost() }
+    }
+
+    /// libpq takes a null pointer for NULL, so a value of no bytes needs an address that is not null; it is never read.
+    private static func start(of bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar>? {
+        unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self) ?? UnsafePointer(bitPattern: 1)
+    }
+}
+
+extension PostgresError {
+    /// The SQLSTATE of a statement that changed another number of rows than it must; PL/pgSQL's `no_data_found`.
+    public static let wrongRowCount = "P0002"
+
+    fileprivate static func rowCount(_ affected: Int, expected: Int) -> PostgresError {
+        PostgresError("\(affected) rows were changed where \(expected) must be", sqlState: wrongRowCount)
+    }
+}

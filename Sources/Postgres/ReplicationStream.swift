@@ -1,0 +1,169 @@
+private import CLibPQ
+import Foundation
+
+/// A replication slot as it was created, with the one snapshot that fits it.
+public struct CreatedSlot: Sendable, Hashable {
+    /// The slot's name.
+    public let name: String
+    /// Where decoding starts: every transaction that commits from here on is streamed, every earlier one is in the snapshot.
+    public let consistentPoint: LSN
+    /// The exported snapshot; it lives until the next command on the connection that made it.
+    public let snapshot: String
+}
+
+extension Connection {
+    /// Creates a logical slot of `pgoutput` and exports the snapshot that fits its consistent point.
+    ///
+    /// Waits until every transaction that runs now and has written has ended; `lock_timeout` bounds
+    /// that wait. Needs a connection with `replication=database`. Uses one slot and, while it is
+    /// being created, one WAL sender. (Manual, "Streaming Replication Protocol".)
+    ///
+    /// - Parameter isTemporary: whether the slot goes away with the connection.
+    public func createSlot(_ name: Identifier, isTemporary: Bool) throws(PostgresError) -> CreatedSlot {
+        let temporary: SQL = isTemporary ? "TEMPORARY " : ""
+        let failover: SQL = majorVersion >= 17 && !isTemporary ? ", FAILOVER true" : ""
+        let rows = try queryLast(
+            "CREATE_REPLICATION_SLOT \(name) \(temporary)LOGICAL pgoutput \(slotOptions(failover))"
+        )
+        guard let row = rows.first else {
+            throw PostgresError("the server did not say where slot \(name.quoted) starts")
+        }
+        return CreatedSlot(
+            name: name.name,
+            consistentPoint: try row("consistent_point"),
+            snapshot: try row("snapshot_name")
+        )
+    }
+
+    /// PostgreSQL 15 brought the options in parentheses; older servers have a word of their own.
+    private func slotOptions(_ failover: SQL) -> SQL {
+        majorVersion >= 15 ? "(SNAPSHOT 'export'\(failover))" : "EXPORT_SNAPSHOT"
+    }
+
+    /// Starts to stream a logical slot.
+    ///
+    /// - Parameters:
+    ///   - start: transactions whose commit record begins before it are left out. A position before what
+    ///     the slot has confirmed is *silently* moved forward by the server, so check it before.
+    ///   - isBinary: whether values come as their types' send functions write them.
+    public func startReplication(
+        slot: Identifier,
+        publication: Identifier,
+        from start: LSN,
+        isBinary: Bool
+    ) throws(PostgresError) -> ReplicationStream {
+        try waiting { () throws(PostgresError) in
+            let sql: SQL = """
+                START_REPLICATION SLOT \(slot) LOGICAL \(SQL(trusting: start.description)) \
+                (proto_version '1', publication_names \(literal: publication.quoted), \
+                messages 'true', binary \(literal: isBinary ? "true" : "false"))
+                """
+            _ = try unsafe rows(of: PQexec(handle, sql.text), statement: sql)
+            return ReplicationStream(connection: self)
+        }
+    }
+}
+
+/// What a server streams out of a slot.
+public final class ReplicationStream {
+    /// A message of the server; `payload` is libpq's memory, valid only while the handler runs.
+    @unsafe public enum Message {
+        /// A message of the output plugin.
+        case change(walStart: LSN, payload: UnsafeRawBufferPointer)
+        /// The server has sent everything up to `walEnd`; it may want an answer.
+        case keepalive(walEnd: LSN, wantsReply: Bool)
+    }
+
+    private let connection: Connection
+    private var descriptor: Int32 { unsafe PQsocket(connection.handle) }
+
+    fileprivate init(connection: Connection) {
+        self.connection = connection
+    }
+
+    /// Handles every message that has come, then returns.
+    ///
+    /// When nothing has come it waits 200 µs before it reads the socket again: a reader that wakes
+    /// for each message makes the server's sender burn twice the processor time, and halves the rate.
+    ///
+    /// - Parameter timeout: how long to wait for the first message, in milliseconds.
+    /// - Returns: false when nothing came in that time.
+    public func receive(
+        timeout: Int32,
+        _ handler: (Message) throws(PostgresError) -> Void
+    ) throws(PostgresError) -> Bool {
+        if connection.canceller.isCancelled { throw .cancelled }
+        if try unsafe drain(handler) { return true }
+        usleep(200)
+        guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.connectionLost() }
+        if try unsafe drain(handler) { return true }
+        var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
+        guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.connectionLost() }
+        return try unsafe drain(handler)
+    }
+
+    /// Tells the server how far we are (manual, "Standby status update").
+    ///
+    /// - Parameter flushed: the server may throw away its log before it, and will not send
+    ///   transactions that committed before it again.
+    public func sendStatus(received: LSN, flushed: LSN) throws(PostgresError) {
+        var bytes: [UInt8] = [UInt8(ascii: "r")]
+        func append(_ value: UInt64) {
+            unsafe withUnsafeBytes(of: value.bigEndian) { unsafe bytes.append(contentsOf: $0) }
+        }
+        append(received.value)
+        append(flushed.value)
+        append(flushed.value)
+        append(UInt64(bitPattern: Int64(Date().timeIntervalSince1970 - 946_684_800) * 1_000_000))
+        bytes.append(0)
+        let sent = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe PQputCopyData(
+                connection.handle,
+                buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                Int32(buffer.count)
+            )
+        }
+        guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.connectionLost() }
+    }
+
+    private func drain(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
+        var any = false
+        while true {
+            var start: UnsafeMutablePointer<CChar>?
+            let length = unsafe PQgetCopyData(connection.handle, &start, 1)
+            if length == 0 { return any }
+            guard length > 0 else { throw ended() }
+            defer { unsafe PQfreemem(start) }
+            any = true
+            let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(length))
+            if let message = unsafe Self.parse(bytes) { try unsafe handler(message) }
+        }
+    }
+
+    /// The stream is over only when the server ends it: it was terminated, shut down, or the slot was taken away.
+    private func ended() -> PostgresError {
+        while let result = unsafe PQgetResult(connection.handle) {
+            defer { unsafe PQclear(result) }
+            if unsafe PQresultStatus(result) == PGRES_FATAL_ERROR { return unsafe connection.error(in: result) }
+            guard unsafe PQresultStatus(result) != PGRES_COPY_BOTH, unsafe PQresultStatus(result) != PGRES_COPY_IN
+            else { break }
+        }
+        return connection.connectionLost()
+    }
+
+    private static func parse(_ bytes: UnsafeRawBufferPointer) -> Message? {
+        func position(at offset: Int) -> LSN {
+            unsafe LSN(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+        }
+        switch unsafe bytes[0] {
+        case UInt8(ascii: "w"):
+            // 'w', start of the data, end of the log, clock: 1 + 3 × 8 bytes, then the payload.
+            return unsafe .change(walStart: position(at: 1), payload: UnsafeRawBufferPointer(rebasing: bytes[25...]))
+        case UInt8(ascii: "k"):
+            return unsafe .keepalive(walEnd: position(at: 1), wantsReply: bytes[17] == 1)
+        default:
+            return nil
+        }
+    }
+}
