@@ -22,5 +22,18 @@ let package = Package(
             dependencies: ["CLibPQ"],
             swiftSettings: settings + [.strictMemorySafety()]
         ),
+        .target(
+            name: "Catalog",
+            dependencies: ["Postgres"],
+            resources: [.embedInCode("SQL")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Engine",
+            dependencies: ["Postgres"],
+            resources: [.embedInCode("SQL")],
+            swiftSettings: settings
+        ),
+        .target(name: "Sync", dependencies: ["Engine", "Catalog"], swiftSettings: settings),
     ]
 )

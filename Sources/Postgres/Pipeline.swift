@@ -27,9 +27,15 @@ public final class Pipeline {
     private static let limit = 1 << 20
 
     private let connection: Connection
-    private var expected: [Int?] = []
+    private var expected: [(rows: Int?, tag: UInt64)] = []
     private var bytesInFlight = 0
     private var failure: PostgresError?
+
+    /// Set before a statement is sent, it tells afterwards which one failed.
+    public var tag: UInt64 = 0
+
+    /// The tag of the statement whose failure ``synchronize()`` threw last.
+    public private(set) var failedTag: UInt64 = 0
 
     fileprivate init(connection: Connection) {
         self.connection = connection
@@ -69,10 +75,20 @@ public final class Pipeline {
         try note(sent: sent, bytes: sql.text.utf8.count, expecting: rows)
     }
 
+    /// Prepares a statement on the way, which can be sent at once.
+    public func prepare(_ sql: SQL, types: [UInt32]) throws(PostgresError) -> PreparedStatement {
+        let name = connection.nextStatementName()
+        try makeRoom(for: sql.text.utf8.count)
+        let sent = unsafe PQsendPrepare(connection.handle, name, sql.text, Int32(types.count), types)
+        try note(sent: sent, bytes: sql.text.utf8.count, expecting: nil)
+        return PreparedStatement(name: name, parameterCount: types.count)
+    }
+
     /// Waits for the results of everything sent so far.
     ///
     /// - Throws: the first failure. The server has rolled back, or will at the next ROLLBACK.
     public func synchronize() throws(PostgresError) {
+        if connection.canceller.isCancelled { throw .cancelled }
         guard unsafe PQpipelineSync(connection.handle) == 1 else { throw connection.connectionLost() }
         try readResults()
         while let result = unsafe PQgetResult(connection.handle) {
@@ -96,12 +112,16 @@ public final class Pipeline {
 
     private func note(sent: Int32, bytes: Int, expecting rows: Int?) throws(PostgresError) {
         guard sent == 1 else { throw connection.connectionLost() }
-        expected.append(rows)
+        expected.append((rows, tag))
         bytesInFlight += bytes
     }
 
     private func readResults() throws(PostgresError) {
-        for rows in expected { try readResult(expecting: rows) }
+        for (rows, tag) in expected {
+            let hadFailed = failure != nil
+            try readResult(expecting: rows)
+            if !hadFailed, failure != nil { failedTag = tag }
+        }
         expected.removeAll(keepingCapacity: true)
         bytesInFlight = 0
     }

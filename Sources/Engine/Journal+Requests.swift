@@ -1,0 +1,95 @@
+public import Foundation
+public import Postgres
+
+extension Journal {
+    /// What another terminal asks the running martlet to do.
+    public struct Request: Sendable, Hashable {
+        /// Its number.
+        public let id: Int
+        /// What is asked: `cutover`, `verify`, `rollback` …
+        public let kind: String
+        /// The details, as JSON.
+        public let arguments: Data
+    }
+
+    /// The answer to a request.
+    public struct Answer: Sendable, Hashable {
+        /// Whether what was asked is done; otherwise `content` is the error.
+        public let isDone: Bool
+        /// The answer, as JSON.
+        public let content: Data
+    }
+
+    /// Asks; returns the request's number.
+    public static func ask(
+        _ kind: String,
+        arguments: Data,
+        on connection: Connection
+    ) throws(PostgresError) -> Int {
+        let row = try connection.query(
+            "INSERT INTO martlet.request (kind, arguments) VALUES ($1, $2::jsonb) RETURNING id",
+            kind,
+            String(decoding: arguments, as: UTF8.self)
+        ).first
+        guard let row else { throw PostgresError("could not write a request to the journal") }
+        return try row("id")
+    }
+
+    /// Takes the oldest request that nobody has taken; nil when there is none.
+    public static func takeRequest(on connection: Connection) throws(PostgresError) -> Request? {
+        let row = try connection.query(
+            """
+            UPDATE martlet.request SET state = 'taken'
+             WHERE id = (SELECT id FROM martlet.request WHERE state = 'asked' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+            RETURNING id, kind, arguments
+            """
+        ).first
+        guard let row else { return nil }
+        return Request(
+            id: try row("id"),
+            kind: try row("kind"),
+            arguments: Data(try row("arguments", as: String.self).utf8)
+        )
+    }
+
+    /// Answers a request.
+    public static func answer(
+        _ request: Request,
+        isDone: Bool,
+        content: Data,
+        on connection: Connection
+    ) throws(PostgresError) {
+        try connection.query(
+            """
+            UPDATE martlet.request SET state = $2, answer = $3::jsonb, answered = clock_timestamp() WHERE id = $1::bigint
+            """,
+            request.id,
+            isDone ? "done" : "failed",
+            String(decoding: content, as: UTF8.self)
+        )
+    }
+
+    /// The answer to a request; nil while there is none.
+    public static func answer(to request: Int, on connection: Connection) throws(PostgresError) -> Answer? {
+        let row = try connection.query(
+            "SELECT state, answer FROM martlet.request WHERE id = $1::bigint AND state IN ('done', 'failed')",
+            request
+        ).first
+        guard let row else { return nil }
+        return Answer(
+            isDone: try row("state", as: String.self) == "done",
+            content: Data((try row.optional("answer", as: String.self) ?? "null").utf8)
+        )
+    }
+
+    /// Withdraws the requests that a martlet which died has taken, or that nobody waits for any more.
+    public static func dropRequests(on connection: Connection) throws(PostgresError) {
+        try connection.execute(
+            """
+            UPDATE martlet.request SET state = 'failed', answered = clock_timestamp(),
+                   answer = '{"message": "martlet was stopped before it could answer"}'
+             WHERE state IN ('asked', 'taken')
+            """
+        )
+    }
+}

@@ -1,0 +1,121 @@
+public import Foundation
+public import Postgres
+
+/// The durable memory of one migration: schema `martlet` in the database that is moved to.
+///
+/// Position and data commit together there, and it can be read from any terminal. Every function
+/// takes the session it works in, so that an entry can be part of the transaction that it tells of.
+public enum Journal {
+    /// One of the two servers.
+    public enum Side: String, Sendable, Hashable, Codable {
+        /// The server that is moved from.
+        case source
+        /// The server that is moved to.
+        case target
+    }
+
+    /// What is being moved, and in which phase the move is.
+    public struct Migration: Sendable, Hashable {
+        /// A short random name, part of the names of all that is made for the migration.
+        public let id: String
+        /// The phase, as the state machine of the move names it.
+        public let phase: String
+        /// Where it comes from, for people.
+        public let source: String
+        /// The source's system identifier: another server is another source, whatever its address.
+        public let sourceSystem: String
+        /// The source database's name.
+        public let sourceDatabase: String
+        /// What was decided when the move began, as JSON.
+        public let plan: Data
+        /// Where the slot starts; nil until it is made.
+        public let slotStart: LSN?
+        /// Whether the tables are made.
+        public let hasSchema: Bool
+        /// Whether foreign keys, triggers and the like are made.
+        public let hasConstraints: Bool
+    }
+
+    /// Whether the database has a journal.
+    public static func exists(on connection: Connection) throws(PostgresError) -> Bool {
+        try connection.query("SELECT FROM pg_namespace WHERE nspname = 'martlet'").count > 0
+    }
+
+    /// Makes the schema `martlet` with a migration in its first phase, in one transaction.
+    public static func create(_ migration: Migration, on connection: Connection) async throws {
+        try await connection.transaction {
+            try connection.execute(EngineSQL.journal)
+            try connection.query(
+                """
+                INSERT INTO martlet.migration (id, phase, source, source_system, source_database, plan)
+                VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+                """,
+                migration.id,
+                migration.phase,
+                migration.source,
+                migration.sourceSystem,
+                migration.sourceDatabase,
+                String(decoding: migration.plan, as: UTF8.self)
+            )
+        }
+    }
+
+    /// Reads the migration; nil when the database has none.
+    public static func migration(on connection: Connection) throws(PostgresError) -> Migration? {
+        guard try exists(on: connection) else { return nil }
+        let row = try connection.query(
+            """
+            SELECT id, phase, source, source_system, source_database, plan, slot_start, has_schema, has_constraints
+              FROM martlet.migration
+            """
+        ).first
+        guard let row else { return nil }
+        return Migration(
+            id: try row("id"),
+            phase: try row("phase"),
+            source: try row("source"),
+            sourceSystem: try row("source_system"),
+            sourceDatabase: try row("source_database"),
+            plan: Data(try row("plan", as: String.self).utf8),
+            slotStart: try row.optional("slot_start"),
+            hasSchema: try row("has_schema"),
+            hasConstraints: try row("has_constraints")
+        )
+    }
+
+    /// Enters a phase; the caller has checked that it may follow.
+    public static func enter(_ phase: String, on connection: Connection) throws(PostgresError) {
+        try connection.query("UPDATE martlet.migration SET phase = $1, changed = now()", phase)
+        try note("phase: \(phase)", on: connection)
+    }
+
+    /// Notes where the slot starts.
+    public static func noteSlotStart(_ lsn: LSN, on connection: Connection) throws(PostgresError) {
+        try connection.query("UPDATE martlet.migration SET slot_start = $1::pg_lsn, changed = now()", lsn)
+    }
+
+    /// Notes that the tables are made; part of the transaction that makes them.
+    public static func noteSchema(on connection: Connection) throws(PostgresError) {
+        try connection.query("UPDATE martlet.migration SET has_schema = true, changed = now()")
+    }
+
+    /// Notes that foreign keys, triggers and the like are made.
+    public static func noteConstraints(on connection: Connection) throws(PostgresError) {
+        try connection.query("UPDATE martlet.migration SET has_constraints = true, changed = now()")
+    }
+
+    /// Tells people what happens.
+    public static func note(_ text: String, on connection: Connection) throws(PostgresError) {
+        try connection.query("INSERT INTO martlet.event (text) VALUES ($1)", text)
+    }
+
+    /// Removes the journal.
+    public static func remove(on connection: Connection) throws(PostgresError) {
+        try connection.execute("DROP SCHEMA IF EXISTS martlet CASCADE")
+    }
+}
+
+/// The statements of this target, one file each, embedded at build time.
+enum EngineSQL {
+    static let journal = SQL(trusting: String(decoding: PackageResources.journal_sql, as: UTF8.self))
+}

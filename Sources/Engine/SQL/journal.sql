@@ -1,0 +1,98 @@
+-- The journal of one migration, in the database that is moved to. (14+)
+CREATE SCHEMA martlet;
+COMMENT ON SCHEMA martlet IS 'Journal of a migration by martlet; removed by martlet finish or martlet abort.';
+
+-- What is being moved, and in which phase the move is. One row.
+CREATE TABLE martlet.migration (
+    id              text PRIMARY KEY,
+    phase           text NOT NULL,
+    source          text NOT NULL,
+    source_system   text NOT NULL,
+    source_database text NOT NULL,
+    plan            jsonb NOT NULL,
+    slot_start      pg_lsn,
+    has_schema      boolean NOT NULL DEFAULT false,
+    has_constraints boolean NOT NULL DEFAULT false,
+    started         timestamptz NOT NULL DEFAULT now(),
+    changed         timestamptz NOT NULL DEFAULT now()
+);
+
+-- Everything that martlet makes or changes on either server, written down before it is done.
+CREATE TABLE martlet.object (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    side    text NOT NULL CHECK (side IN ('source', 'target')),
+    kind    text NOT NULL,
+    name    text NOT NULL,
+    undo    text NOT NULL,
+    noted   timestamptz NOT NULL DEFAULT now(),
+    removed timestamptz,
+    UNIQUE (side, kind, name)
+);
+
+-- The tables that are moved, and how far the load of each one is.
+CREATE TABLE martlet.table_load (
+    schema     text NOT NULL,
+    name       text NOT NULL,
+    source_oid oid NOT NULL,
+    unit       oid NOT NULL,
+    lane       int NOT NULL,
+    bytes      bigint NOT NULL,
+    state      text NOT NULL DEFAULT 'waiting',
+    watermark  pg_lsn,
+    rows_done  bigint NOT NULL DEFAULT 0,
+    bytes_done bigint NOT NULL DEFAULT 0,
+    started    timestamptz,
+    finished   timestamptz,
+    PRIMARY KEY (schema, name)
+);
+
+-- How far each lane of a stream has applied; moves in the same transaction as the rows.
+CREATE TABLE martlet.position (
+    stream text NOT NULL,
+    lane   int NOT NULL,
+    lsn    pg_lsn NOT NULL,
+    PRIMARY KEY (stream, lane)
+) WITH (fillfactor = 10);
+
+-- What other terminals ask the running martlet to do.
+CREATE TABLE martlet.request (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind      text NOT NULL,
+    arguments jsonb NOT NULL DEFAULT '{}',
+    state     text NOT NULL DEFAULT 'asked',
+    answer    jsonb,
+    asked     timestamptz NOT NULL DEFAULT now(),
+    answered  timestamptz
+);
+
+-- Who runs the migration, and since when nobody has heard of it.
+CREATE TABLE martlet.lease (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    host     text NOT NULL,
+    pid      int NOT NULL,
+    started  timestamptz NOT NULL DEFAULT now(),
+    beat     timestamptz NOT NULL DEFAULT now()
+);
+
+-- What martlet status shows; replaced once a second.
+CREATE TABLE martlet.status (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    at       timestamptz NOT NULL DEFAULT now(),
+    report   jsonb NOT NULL
+) WITH (fillfactor = 10);
+
+-- What happened, for people.
+CREATE TABLE martlet.event (
+    id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    text text NOT NULL
+);
+
+-- What comparisons found.
+CREATE TABLE martlet.verdict (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lsn      pg_lsn,
+    is_equal boolean NOT NULL,
+    report   jsonb NOT NULL
+);

@@ -1,0 +1,34 @@
+extension Connection {
+    /// Gives the session settings under which values and names mean the same on every server, and nothing times out by itself.
+    ///
+    /// Text forms are those that PostgreSQL's own replication asks for (libpqwalreceiver); names are
+    /// always written with their schema; row security raises an error instead of hiding rows.
+    ///
+    /// - Parameter encoding: the encoding both sides speak; nil leaves the session's.
+    /// - Throws: when the server refuses one of them, which no supported version does.
+    public func useNeutralSettings(encoding: String? = nil) throws(PostgresError) {
+        var settings: [(String, String)] = [
+            ("search_path", "pg_catalog"), ("datestyle", "ISO"), ("intervalstyle", "postgres"), ("timezone", "UTC"),
+            ("extra_float_digits", "3"), ("bytea_output", "hex"), ("xmloption", "content"), ("row_security", "off"),
+            ("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0"),
+        ]
+        if majorVersion >= 14 { settings.append(("idle_session_timeout", "0")) }
+        if majorVersion >= 17 { settings.append(("transaction_timeout", "0")) }
+        if let encoding { settings.append(("client_encoding", encoding)) }
+        let statements = settings.map { name, value -> SQL in "SET \(Identifier(name)) = \(literal: value)" }
+        try execute(.joined(statements, separator: "; "))
+    }
+}
+
+/// Opens a session with ``Connection/useNeutralSettings(encoding:)``; otherwise as ``withConnection(to:application:_:)``.
+public func withNeutralConnection<Result>(
+    to target: ConnectionString,
+    application: String = "martlet",
+    encoding: String? = nil,
+    _ body: (Connection) async throws -> Result
+) async throws -> Result {
+    try await withConnection(to: target, application: application) { connection in
+        try connection.useNeutralSettings(encoding: encoding)
+        return try await body(connection)
+    }
+}

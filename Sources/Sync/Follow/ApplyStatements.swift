@@ -1,0 +1,219 @@
+import Postgres
+
+/// How the stream writes values, and so how they are handed on to the target.
+enum ValueFormat: Sendable {
+    /// As the types' send functions write them: rows go out as one array of the table's row type.
+    case binary
+    /// As the types' output functions write them: columns go out as arrays of text and are cast.
+    ///
+    /// Needed when a type has no binary form, or one that means something else on another server.
+    case text
+
+    /// The OID of `text`, the same on every server.
+    static let textType: UInt32 = 25
+}
+
+/// The SQL that applies changes to one table.
+struct ApplySQL {
+    let table: LaneTable
+    let format: ValueFormat
+
+    private var columns: [LaneTable.Column] { table.columns }
+
+    // MARK: Sets of rows
+
+    /// `INSERT` of a set.
+    var insertSet: SQL {
+        let names = SQL.joined(columns.map { "\($0.name)" })
+        let values = SQL.joined(columns.indices.map { value(ofSet: $0) })
+        return """
+            INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE SELECT \(values) FROM \(set(columns.indices))
+            """
+    }
+
+    /// `UPDATE` of a set; `places` are the columns to set, never those of the key.
+    func updateSet(setting places: [Int]) -> SQL {
+        let assignments = SQL.joined(places.map { "\(columns[$0].name) = \(value(ofSet: $0))" })
+        return """
+            UPDATE \(table.only)\(table.name) AS t SET \(assignments) \
+            FROM \(set(places + table.keyPlaces)) WHERE \(keyMatchesSet)
+            """
+    }
+
+    /// `DELETE` of a set of keys.
+    var deleteSet: SQL {
+        "DELETE FROM \(table.only)\(table.name) AS t USING \(set(table.keyPlaces)) WHERE \(keyMatchesSet)"
+    }
+
+    private func set(_ places: some Sequence<Int>) -> SQL {
+        switch format {
+        case .binary:
+            return "unnest($1::\(table.name)[]) AS s"
+        case .text:
+            let places = Array(places)
+            let arrays = SQL.joined(places.indices.map { "$\($0 + 1)::text[]" })
+            let names = SQL.joined(places.map { "\(columns[$0].name)" })
+            return "unnest(\(arrays)) AS s (\(names))"
+        }
+    }
+
+    private func value(ofSet place: Int) -> SQL {
+        let column = columns[place]
+        return format == .binary ? "s.\(column.name)" : "s.\(column.name)::\(column.declaredType)"
+    }
+
+    private var keyMatchesSet: SQL {
+        .joined(table.keyPlaces.map { "t.\(columns[$0].name) = \(value(ofSet: $0))" }, separator: " AND ")
+    }
+
+    // MARK: One row
+
+    /// `INSERT` of one row; parameters are all columns.
+    var insertRow: SQL {
+        let names = SQL.joined(columns.map { "\($0.name)" })
+        let values = SQL.joined(columns.indices.map { parameter($0 + 1, of: $0) })
+        return "INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE VALUES (\(values))"
+    }
+
+    /// `UPDATE` of one row; parameters are the columns at `places`, then those that name the row.
+    func updateRow(setting places: [Int]) -> SQL {
+        if table.updatesByReplacing { return replaceRow(setting: places) }
+        let assignments = SQL.joined(
+            places.enumerated().map { "\(columns[$1].name) = \(parameter($0 + 1, of: $1))" }
+        )
+        return """
+            UPDATE \(table.only)\(table.name) AS t SET \(assignments) WHERE \(isRow(firstParameter: places.count + 1))
+            """
+    }
+
+    /// Deletes the row and inserts it anew, for columns that GENERATED ALWAYS keeps an UPDATE from setting.
+    private func replaceRow(setting places: [Int]) -> SQL {
+        let names = SQL.joined(columns.map { "\($0.name)" })
+        let values = SQL.joined(
+            columns.indices.map { place in
+                guard let number = places.firstIndex(of: place) else { return "old.\(columns[place].name)" }
+                return parameter(number + 1, of: place)
+            }
+        )
+        return """
+            WITH old AS (DELETE FROM \(table.only)\(table.name) AS t \
+            WHERE \(isRow(firstParameter: places.count + 1)) RETURNING t.*) \
+            INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE SELECT \(values) FROM old
+            """
+    }
+
+    /// `DELETE` of one row; parameters are the columns that name it.
+    var deleteRow: SQL {
+        "DELETE FROM \(table.only)\(table.name) AS t WHERE \(isRow(firstParameter: 1))"
+    }
+
+    /// Places of the columns that name one row, in the order of their parameters.
+    var namingPlaces: [Int] { table.keyPlaces.isEmpty ? Array(columns.indices) : table.keyPlaces }
+
+    /// By its key; or, without one, the first of the rows that are equal in every column: duplicates keep their number.
+    private func isRow(firstParameter: Int) -> SQL {
+        let tests = namingPlaces.enumerated().map { number, place -> SQL in
+            let column = columns[place]
+            let value = parameter(firstParameter + number, of: place)
+            if !table.keyPlaces.isEmpty { return "t.\(column.name) = \(value)" }
+            return column.comparesAsText
+                ? "r.\(column.name)::text IS NOT DISTINCT FROM (\(value))::text"
+                : "r.\(column.name) IS NOT DISTINCT FROM \(value)"
+        }
+        let all = SQL.joined(tests, separator: " AND ")
+        guard table.keyPlaces.isEmpty else { return all }
+        return """
+            (t.tableoid, t.ctid) = (SELECT r.tableoid, r.ctid FROM \(table.only)\(table.name) AS r WHERE \(all) LIMIT 1)
+            """
+    }
+
+    private func parameter(_ number: Int, of place: Int) -> SQL {
+        format == .binary ? "$\(number)" : "$\(number)::text::\(columns[place].declaredType)"
+    }
+
+    // MARK: All rows
+
+    /// Empties the table. A table that a foreign key points at cannot be truncated by itself.
+    var truncate: SQL {
+        table.isReferenced ? "DELETE FROM \(table.only)\(table.name)" : "TRUNCATE \(table.only)\(table.name)"
+    }
+}
+
+/// The statements that a lane has prepared for one table.
+final class ApplyStatements {
+    private enum Kind: Hashable {
+        case insertSet, deleteSet, insertRow, deleteRow
+        case updateSet([Int])
+        case updateRow([Int])
+    }
+
+    let sql: ApplySQL
+    private var prepared: [Kind: PreparedStatement] = [:]
+    private var table: LaneTable { sql.table }
+
+    init(table: LaneTable, format: ValueFormat) {
+        sql = ApplySQL(table: table, format: format)
+    }
+
+    func insertSet(_ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
+        try statement(.insertSet, sql.insertSet, setOf: Array(table.columns.indices), pipeline)
+    }
+
+    func updateSet(_ places: [Int], _ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
+        try statement(.updateSet(places), sql.updateSet(setting: places), setOf: places + table.keyPlaces, pipeline)
+    }
+
+    func deleteSet(_ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
+        try statement(.deleteSet, sql.deleteSet, setOf: table.keyPlaces, pipeline)
+    }
+
+    func insertRow(_ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
+        try statement(.insertRow, sql.insertRow, rowOf: Array(table.columns.indices), pipeline)
+    }
+
+    func updateRow(_ places: [Int], _ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
+        try statement(.updateRow(places), sql.updateRow(setting: places), rowOf: places + sql.namingPlaces, pipeline)
+    }
+
+    func deleteRow(_ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
+        try statement(.deleteRow, sql.deleteRow, rowOf: sql.namingPlaces, pipeline)
+    }
+
+    /// Forgets what was prepared, after a rollback: a statement prepared in a failed pipeline may not exist.
+    func forget() {
+        prepared = [:]
+    }
+
+    private func statement(
+        _ kind: Kind,
+        _ text: @autoclosure () -> SQL,
+        setOf places: [Int],
+        _ pipeline: Pipeline
+    ) throws(PostgresError) -> PreparedStatement {
+        // The server infers the arrays' types from the casts.
+        let count = sql.format == .binary ? 1 : places.count
+        return try statement(kind, text(), types: Array(repeating: 0, count: count), pipeline)
+    }
+
+    private func statement(
+        _ kind: Kind,
+        _ text: @autoclosure () -> SQL,
+        rowOf places: [Int],
+        _ pipeline: Pipeline
+    ) throws(PostgresError) -> PreparedStatement {
+        let types = places.map { sql.format == .binary ? table.columns[$0].type : ValueFormat.textType }
+        return try statement(kind, text(), types: types, pipeline)
+    }
+
+    private func statement(
+        _ kind: Kind,
+        _ text: SQL,
+        types: [UInt32],
+        _ pipeline: Pipeline
+    ) throws(PostgresError) -> PreparedStatement {
+        if let known = prepared[kind] { return known }
+        let new = try pipeline.prepare(text, types: types)
+        prepared[kind] = new
+        return new
+    }
+}

@@ -1,0 +1,83 @@
+import Postgres
+import Synchronization
+
+/// The keys that were changed since somebody began to listen, so that only they need to be compared again.
+///
+/// Bounded: a table with more than ``limit`` changed keys counts as changed in whole.
+final class ChangedKeys: Sendable {
+    static let limit = 100_000
+
+    /// What changed in one table.
+    enum Change: Sendable {
+        /// These rows; each key as ``ChangeSet`` writes it: per column i32 length or -1, then the bytes.
+        case keys([[UInt8]])
+        /// More than was counted, or a table whose rows have no key.
+        case everything
+    }
+
+    private struct State {
+        var isListening = false
+        var tables: [QualifiedName: TableKeys] = [:]
+    }
+
+    private struct TableKeys {
+        var map = KeyMap()
+        var isEverything = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Begins, and forgets what was noted before.
+    func listen() {
+        state.withLock {
+            $0.isListening = true
+            $0.tables = [:]
+        }
+    }
+
+    /// Returns what was noted and goes on with nothing.
+    func take() -> [QualifiedName: Change] {
+        state.withLock { state in
+            let taken = state.tables.mapValues { table -> Change in
+                guard !table.isEverything else { return .everything }
+                return .keys((0..<table.map.count).map { Array(table.map.key($0)) })
+            }
+            state.tables = [:]
+            return taken
+        }
+    }
+
+    /// Notes the keys of a set of changes.
+    func note(_ changes: ChangeSet, of table: LaneTable) {
+        note(table) { keys in
+            changes.forEachKey { key in
+                if !keys.isEverything { _ = keys.map.place(of: key) }
+                if keys.map.count > Self.limit { keys.isEverything = true }
+            }
+        }
+    }
+
+    /// Notes one key.
+    func note(key: UnsafeRawBufferPointer, of table: LaneTable) {
+        let key = Array(key)
+        note(table) { keys in
+            key.withUnsafeBytes { bytes in
+                if !keys.isEverything { _ = keys.map.place(of: bytes) }
+            }
+            if keys.map.count > Self.limit { keys.isEverything = true }
+        }
+    }
+
+    /// Notes that any row may have changed.
+    func noteEverything(of table: LaneTable) {
+        note(table) { $0.isEverything = true }
+    }
+
+    private func note(_ table: LaneTable, _ change: (inout TableKeys) -> Void) {
+        state.withLock { state in
+            guard state.isListening else { return }
+            change(&state.tables[table.name, default: TableKeys()])
+            if table.keyPlaces.isEmpty { state.tables[table.name]?.isEverything = true }
+        }
+    }
+}

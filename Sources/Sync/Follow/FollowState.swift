@@ -1,0 +1,99 @@
+import Foundation
+import Postgres
+import Synchronization
+
+/// What the parts of a running follower tell each other: how far each is, and how far each may go.
+final class FollowState: Sendable {
+    struct Lane: Sendable {
+        /// Everything of this lane that committed before it is applied.
+        var applied = LSN.zero
+        /// As `applied`, but safe against a crash of the target.
+        var durable = LSN.zero
+        /// Where in the spool the lane reads; frames before the durable position's are not needed.
+        var keepFrom: UInt64 = 0
+        /// Whether the lane stands still at the limit.
+        var isParked = false
+    }
+
+    struct State: Sendable {
+        var lanes: [Lane]
+        var received = LSN.zero
+        var spooled = LSN.zero
+        var confirmed = LSN.zero
+        var counters = FollowCounters()
+    }
+
+    private let state: Mutex<State>
+    private let limitValue = Atomic<UInt64>(0)
+    private let condition = NSCondition()
+
+    init(lanes: Int) {
+        state = Mutex(State(lanes: Array(repeating: Lane(), count: lanes)))
+    }
+
+    /// Lanes apply only transactions whose commit record begins before it; zero holds them all.
+    var limit: LSN {
+        get { LSN(limitValue.load(ordering: .acquiring)) }
+        set {
+            limitValue.store(newValue.value, ordering: .releasing)
+            update { _ in }
+        }
+    }
+
+    /// A copy of everything.
+    var current: State { state.withLock { $0 } }
+
+    /// Changes something and wakes those who wait for it.
+    func update(_ change: (inout State) -> Void) {
+        state.withLock { change(&$0) }
+        condition.lock()
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    /// Counts, without waking anybody.
+    func count(_ change: (inout FollowCounters) -> Void) {
+        state.withLock { change(&$0.counters) }
+    }
+
+    /// Blocks until `isReached` or the deadline.
+    ///
+    /// - Returns: whether it was reached.
+    func wait(until deadline: Date, _ isReached: (State) -> Bool) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        while !isReached(current) {
+            guard condition.wait(until: deadline) else { return isReached(current) }
+        }
+        return true
+    }
+}
+
+extension FollowState.State {
+    /// Everything that committed before it is applied by every lane.
+    var applied: LSN { lanes.map(\.applied).min() ?? .zero }
+
+    /// As ``applied``, but safe against a crash of the target.
+    var durable: LSN { lanes.map(\.durable).min() ?? .zero }
+
+    /// The oldest offset of the spool that a lane may need again.
+    var keepFrom: UInt64 { lanes.map(\.keepFrom).min() ?? 0 }
+}
+
+/// What a follower has done since it started.
+public struct FollowCounters: Sendable, Hashable, Codable {
+    /// Transactions seen, of all tables.
+    public var transactions = 0
+    /// Row changes that lanes took.
+    public var changes = 0
+    /// Rows that were sent to the target after folding.
+    public var rows = 0
+    /// Transactions on the target.
+    public var groups = 0
+    /// Groups that had to be replayed row by row, in the order of the source.
+    public var replays = 0
+    /// Commit time on the source of the last applied transaction, in microseconds since 2000-01-01 UTC.
+    public var lastCommitTime: Int64 = 0
+    /// The time that the last heartbeat needed from the source's commit to the target's, in milliseconds.
+    public var heartbeatMilliseconds: Double?
+}

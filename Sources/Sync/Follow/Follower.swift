@@ -1,0 +1,298 @@
+public import Catalog
+public import Foundation
+public import Postgres
+
+/// What is followed, and where its changes go.
+public struct FollowPlan: Sendable {
+    /// Where the changes come from; reached with `replication=database`.
+    public var source: ConnectionString
+    /// Where they are applied, in the database that holds `martlet.position`.
+    public var target: ConnectionString
+    /// The slot that is streamed.
+    public var slot: Identifier
+    /// The publication that names the tables.
+    public var publication: Identifier
+    /// `forward`, or `reverse` after a cutover; the key of `martlet.position`.
+    public var stream: String
+    /// Where the slot starts; nothing before it may be asked for.
+    public var start: LSN
+    /// The published tables by their OID on the source: their lane, and the position from which their changes count.
+    public var tables: [UInt32: (lane: Int, watermark: LSN)]
+    /// How many lanes there are.
+    public var laneCount: Int
+    /// Whether every published column's type may travel in binary form.
+    public var isBinary: Bool
+    /// What the source is told to forget.
+    public var confirmation: Confirmation
+    /// The encoding of the target database.
+    public var encoding: String
+    /// A folder of this stream's own for the spool.
+    public var spoolDirectory: URL
+
+    /// Creates a plan.
+    public init(
+        source: ConnectionString,
+        target: ConnectionString,
+        slot: Identifier,
+        publication: Identifier,
+        stream: String,
+        start: LSN,
+        tables: [UInt32: (lane: Int, watermark: LSN)],
+        laneCount: Int,
+        isBinary: Bool,
+        confirmation: Confirmation,
+        encoding: String,
+        spoolDirectory: URL
+    ) {
+        self.source = source
+        self.target = target
+        self.slot = slot
+        self.publication = publication
+        self.stream = stream
+        self.start = start
+        self.tables = tables
+        self.laneCount = laneCount
+        self.isBinary = isBinary
+        self.confirmation = confirmation
+        self.encoding = encoding
+        self.spoolDirectory = spoolDirectory
+    }
+}
+
+/// A running stream of changes from one server to another: receive → spool → lanes.
+///
+/// The receiver runs from the start. The lanes stand still until ``release(upTo:)``, so that changes
+/// pile up on disk while tables are being loaded. All parts end with the scope of
+/// ``withFollower(_:schema:_:)``; the first failure of any of them ends the others.
+public final class Follower: Sendable {
+    let state: FollowState
+    let spool: Spool
+    let changedKeys = ChangedKeys()
+
+    fileprivate init(state: FollowState, spool: Spool) {
+        self.state = state
+        self.spool = spool
+    }
+
+    /// How far the stream is.
+    public struct Progress: Sendable, Hashable, Codable {
+        /// Everything that committed before it has been received.
+        public var received: LSN
+        /// Everything that committed before it is applied.
+        public var applied: LSN
+        /// What the source may forget.
+        public var confirmed: LSN
+        /// Bytes of changes that lie in the spool.
+        public var spoolBytes: UInt64
+        /// What was done.
+        public var counters: FollowCounters
+    }
+
+    /// How far the stream is now.
+    public var progress: Progress {
+        let current = state.current
+        return Progress(
+            received: current.received,
+            applied: current.applied,
+            confirmed: current.confirmed,
+            spoolBytes: spool.size,
+            counters: current.counters
+        )
+    }
+
+    /// Lets the lanes apply every transaction whose commit record begins before `limit`; nil is without end.
+    public func release(upTo limit: LSN? = nil) {
+        state.limit = limit ?? LSN(.max)
+    }
+
+    /// Makes the lanes stand still where they are, at the end of the transaction they are in.
+    public func hold() {
+        state.limit = .zero
+    }
+
+    /// Blocks until everything that committed before `position` is applied; false when the deadline passed.
+    public func waitApplied(_ position: LSN, until deadline: Date) throws(PostgresError) -> Bool {
+        while Date() < deadline {
+            if Task.isCancelled { throw .cancelled }
+            let step = min(deadline, Date(timeIntervalSinceNow: 0.2))
+            if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled { return true }
+        }
+        return false
+    }
+
+    /// Begins to note which rows change, so that ``takeChangedKeys()`` can name them.
+    func listenToKeys() {
+        changedKeys.listen()
+    }
+}
+
+/// Follows a slot for as long as `body` runs.
+///
+/// Goes on where an earlier run was: received changes are in the spool, applied positions in `martlet.position`.
+///
+/// - Throws: what `body` throws; the first failure of the receiver or a lane; or, before anything is
+///   streamed, an error when the slot has moved past what the target and the spool have, because the
+///   server would silently leave out the transactions between.
+public func withFollower<Result: Sendable>(
+    _ plan: FollowPlan,
+    schema: Schema,
+    _ body: @escaping @Sendable (Follower) async throws -> Result
+) async throws -> Result {
+    let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: "\(plan.slot.name) \(plan.start)")
+    let state = FollowState(lanes: plan.laneCount)
+    let follower = Follower(state: state, spool: spool)
+    let positions = try await readPositions(plan)
+    let from = try await startPosition(plan, spooled: writer.through, positions: positions)
+    writer.advance(to: from)
+    let handedOver = Transfer(writer)
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask {
+            try await receive(plan, from: from, handedOver.take(), follower)
+            return nil
+        }
+        for lane in 0..<plan.laneCount {
+            group.addTask {
+                try await apply(plan, lane: lane, from: positions[lane], schema: schema, follower)
+                return nil
+            }
+        }
+        group.addTask { try await withOwnThread("martlet.follow") { try await body(follower) } }
+        defer {
+            group.cancelAll()
+            spool.wake()
+        }
+        while let finished = try await group.next() {
+            if let result = finished { return result }
+        }
+        throw CancellationError()
+    }
+}
+
+private func receive(
+    _ plan: FollowPlan,
+    from: LSN,
+    _ writer: sending SpoolWriter,
+    _ follower: Follower
+) async throws {
+    let connection = plan.source.with("replication", "database")
+    try await withConnection(to: connection, application: "martlet receive") { connection in
+        try connection.execute(ReceiverSettings.sql(for: connection, encoding: plan.encoding))
+        let stream = try connection.startReplication(
+            slot: plan.slot,
+            publication: plan.publication,
+            from: from,
+            isBinary: plan.isBinary
+        )
+        try Receiver(stream: stream, writer: writer, state: follower.state, confirmation: plan.confirmation).run()
+    }
+}
+
+private func apply(
+    _ plan: FollowPlan,
+    lane: Int,
+    from position: LSN,
+    schema: Schema,
+    _ follower: Follower
+) async throws {
+    let others = plan.tables.filter { $0.value.lane != lane }
+    let configuration = Lane.Configuration(
+        stream: plan.stream,
+        number: lane,
+        tables: plan.tables.filter { $0.value.lane == lane }.mapValues(\.watermark),
+        others: Set(others.keys),
+        format: plan.isBinary ? .binary : .text
+    )
+    try await withNeutralConnection(
+        to: plan.target,
+        application: "martlet apply \(lane)",
+        encoding: plan.encoding
+    ) { connection in
+        try connection.execute(
+            """
+            SET session_replication_role = replica; SET plan_cache_mode = force_generic_plan; SET jit = off;
+            SET lock_timeout = '30s'
+            """
+        )
+        try connection.pipeline { pipeline throws(PostgresError) in
+            let lane = try Lane(
+                configuration,
+                position: position,
+                schema: schema,
+                spool: follower.spool,
+                state: follower.state,
+                changedKeys: follower.changedKeys,
+                pipeline: pipeline
+            )
+            try lane.run()
+        }
+    }
+}
+
+/// The positions of all lanes, made at the slot's start when they are not there yet.
+private func readPositions(_ plan: FollowPlan) async throws -> [LSN] {
+    try await withNeutralConnection(to: plan.target) { connection in
+        try connection.query(
+            """
+            INSERT INTO martlet.position (stream, lane, lsn)
+            SELECT $1, lane, $2::pg_lsn FROM generate_series(0, $3::int - 1) AS lane ON CONFLICT DO NOTHING
+            """,
+            plan.stream,
+            plan.start,
+            plan.laneCount
+        )
+        return try connection.query(
+            "SELECT lsn FROM martlet.position WHERE stream = $1 ORDER BY lane",
+            plan.stream
+        ).map { row throws(PostgresError) in try row("lsn") }
+    }
+}
+
+/// Where to stream from: behind what the spool holds, or else behind what the slowest lane has applied.
+private func startPosition(_ plan: FollowPlan, spooled: LSN, positions: [LSN]) async throws -> LSN {
+    let applied = positions.min() ?? plan.start
+    let from = max(spooled, applied)
+    return try await withNeutralConnection(to: plan.source) { connection in
+        let slot = try connection.query(
+            "SELECT confirmed_flush_lsn, wal_status FROM pg_replication_slots WHERE slot_name = $1",
+            plan.slot
+        ).first
+        guard let slot else {
+            throw PostgresError(
+                "replication slot \"\(plan.slot.name)\" does not exist on the source",
+                detail: "Without it the changes since \(from) cannot be read any more.",
+                hint: "Begin again: martlet abort, then martlet migrate."
+            )
+        }
+        if try slot.optional("wal_status", as: String.self) == "lost" {
+            throw PostgresError(
+                "replication slot \"\(plan.slot.name)\" lost the log it needs",
+                detail: "The source removed it because of max_slot_wal_keep_size.",
+                hint: "Raise max_slot_wal_keep_size on the source, then begin again: martlet abort, martlet migrate."
+            )
+        }
+        let confirmed: LSN = try slot("confirmed_flush_lsn")
+        guard confirmed <= from else {
+            throw PostgresError(
+                "the source no longer has all changes that the target needs",
+                detail: "The target has applied \(applied), the spool ends at \(spooled), "
+                    + "but slot \"\(plan.slot.name)\" was confirmed up to \(confirmed).",
+                hint: "The spool was lost, or the target was restored to an older state. "
+                    + "Run again with the same --work-dir, or begin again: martlet abort, martlet migrate."
+            )
+        }
+        return from
+    }
+}
+
+/// Settings of the session that streams.
+enum ReceiverSettings {
+    static func sql(for connection: Connection, encoding: String) -> SQL {
+        let limits: SQL = connection.majorVersion >= 17 ? "; SET transaction_timeout = 0" : ""
+        return """
+            SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex';
+            SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0;
+            SET wal_sender_timeout = '5min'; SET logical_decoding_work_mem = '256MB';
+            SET client_encoding = \(literal: encoding)\(limits)
+            """
+    }
+}

@@ -1,0 +1,189 @@
+import Postgres
+
+extension Lane {
+    /// Takes one change: into the table's set, or straight to the server where the order counts.
+    func change(
+        _ payload: UnsafeRawBufferPointer,
+        _ table: LaneTable,
+        _ statements: ApplyStatements
+    ) throws(PostgresError) {
+        let kind = PgOutput.kind(of: payload)
+        var row = PgOutput.Row(payload)
+        complete(&row, of: table)
+        guard table.mode == .folded else {
+            return try sendRow(kind, row, table, statements)
+        }
+        switch (kind, row.old, row.new) {
+        case (.insert, _, .some(let new)):
+            table.keyPlaces.isEmpty ? table.changes.addKeyless(new) : table.changes.add(.insert, new)
+        case (.update, .some(let old), .some(let new)) where !table.changes.isSameKey(old, new):
+            // The new key may have been another row's a moment ago: what came before has to go first.
+            try send(table, statements)
+            try sendRow(kind, row, table, statements)
+        case (.update, _, .some(let new)): table.changes.add(.update, new)
+        case (.delete, .some(let old), _): table.changes.add(.delete, old)
+        default: throw Lane.malformed(table)
+        }
+    }
+
+    /// Gives the new tuple the values that were not sent because they did not change, where the old tuple has them.
+    ///
+    /// A whole old tuple has all of them. One with the key only has `n` for the rest, which means
+    /// "not sent" there, so only key columns may be taken from it.
+    func complete(_ row: inout PgOutput.Row, of table: LaneTable) {
+        guard let old = row.old, let new = row.new else { return }
+        var slices: ContiguousArray<Tuple.Slice> = []
+        Tuple.slice(new, into: &slices)
+        guard Tuple.hasUnchanged(slices) else { return }
+        scratch.removeAll()
+        let newAt = scratch.append(new)
+        let oldAt = scratch.append(old)
+        let (offset, length) = Tuple.merge(
+            newer: (newAt, new.count),
+            older: (oldAt, old.count),
+            places: row.oldIsWhole ? nil : table.keyPlaces,
+            in: scratch
+        )
+        row.new = scratch.view(offset, length)
+        row.old = scratch.view(oldAt, old.count)
+    }
+
+    /// Sends the set of net changes that a table has gathered: deletes, then updates, then inserts.
+    func send(_ table: LaneTable, _ statements: ApplyStatements) throws(PostgresError) {
+        let changes = table.changes
+        guard !changes.isEmpty else { return }
+        defer { changes.removeAll() }
+        guard !changes.isImpossible else { throw Lane.impossible(table) }
+        try open()
+        changedKeys.note(changes, of: table)
+        let deletes = changes.entries.filter { $0.net == .delete || $0.net == .replace }
+        if !deletes.isEmpty {
+            try send(deletes, of: table, places: table.keyPlaces, statements.deleteSet(pipeline))
+        }
+        for (index, gap) in changes.gaps.enumerated() {
+            let places = table.settablePlaces.filter { !gap.contains($0) }
+            let updates = changes.entries.filter { $0.net == .update && $0.gap == index }
+            guard !updates.isEmpty, !places.isEmpty else { continue }
+            try send(
+                updates,
+                of: table,
+                places: places + table.keyPlaces,
+                statements.updateSet(places, pipeline)
+            )
+        }
+        let inserts = changes.entries.filter { $0.net == .insert || $0.net == .replace }
+        if !inserts.isEmpty {
+            try send(inserts, of: table, places: Array(table.columns.indices), statements.insertSet(pipeline))
+        }
+    }
+
+    private func send(
+        _ entries: [ChangeSet.Entry],
+        of table: LaneTable,
+        places: [Int],
+        _ statement: PreparedStatement
+    ) throws(PostgresError) {
+        state.count { $0.rows += entries.count }
+        try encoder.encode(entries, of: table, places: places) { values throws(PostgresError) in
+            try pipeline.send(statement, values, expecting: entries.count)
+        }
+    }
+
+    /// Sends one change as one statement, which must change exactly one row.
+    func sendRow(
+        _ kind: PgOutput.Kind?,
+        _ row: PgOutput.Row,
+        _ table: LaneTable,
+        _ statements: ApplyStatements
+    ) throws(PostgresError) {
+        try open()
+        state.count { $0.rows += 1 }
+        switch (kind, row.old, row.new) {
+        case (.insert, _, .some(let new)):
+            let places = Array(table.columns.indices)
+            note(new, of: table)
+            try pipeline.send(statements.insertRow(pipeline), values(of: new, at: places), expecting: 1)
+        case (.update, let old, .some(let new)):
+            try sendUpdate(old: old ?? new, new: new, table, statements)
+        case (.delete, .some(let old), _):
+            let places = statements.sql.namingPlaces
+            note(old, of: table)
+            try pipeline.send(statements.deleteRow(pipeline), values(of: old, at: places), expecting: 1)
+        default: throw Lane.malformed(table)
+        }
+    }
+
+    private func sendUpdate(
+        old: UnsafeRawBufferPointer,
+        new: UnsafeRawBufferPointer,
+        _ table: LaneTable,
+        _ statements: ApplyStatements
+    ) throws(PostgresError) {
+        var slices: ContiguousArray<Tuple.Slice> = []
+        Tuple.slice(new, into: &slices)
+        let sent = table.columns.indices.filter { place in
+            slices[place].kind != Tuple.Slice.unchanged
+                && (table.columns[place].isSettable || table.updatesByReplacing)
+        }
+        note(old, of: table)
+        note(new, of: table)
+        guard !sent.isEmpty else { return }
+        let values = values(of: new, at: sent) + values(of: old, at: statements.sql.namingPlaces)
+        try pipeline.send(statements.updateRow(sent, pipeline), values, expecting: 1)
+    }
+
+    private func values(of tuple: UnsafeRawBufferPointer, at places: [Int]) -> [UnsafeRawBufferPointer?] {
+        var slices: ContiguousArray<Tuple.Slice> = []
+        Tuple.slice(tuple, into: &slices)
+        return places.map { place in
+            let slice = slices[place]
+            guard slice.kind != Tuple.Slice.null, slice.kind != Tuple.Slice.unchanged else { return nil }
+            return UnsafeRawBufferPointer(rebasing: tuple[slice.offset..<slice.offset + slice.length])
+        }
+    }
+
+    private func note(_ tuple: UnsafeRawBufferPointer, of table: LaneTable) {
+        guard !table.keyPlaces.isEmpty else { return changedKeys.noteEverything(of: table) }
+        var slices: ContiguousArray<Tuple.Slice> = []
+        Tuple.slice(tuple, into: &slices)
+        ChangeSet.writeKey(of: tuple, slices, at: table.keyPlaces, into: keyBytes)
+        changedKeys.note(key: keyBytes.view, of: table)
+    }
+
+    /// Empties those of the truncated tables that are this lane's.
+    ///
+    /// The other lanes do the same with theirs: every table is in one lane, so the order of its own
+    /// changes is kept without waiting for each other. A table that a foreign key points at cannot be
+    /// truncated alone, so its rows are deleted.
+    func truncate(_ message: PgOutput.Truncate) throws(PostgresError) {
+        for relation in message.relations {
+            guard let entry = try counted(relation) else { continue }
+            try truncate(entry.table, entry.statements)
+        }
+    }
+
+    func truncate(_ table: LaneTable, _ statements: ApplyStatements) throws(PostgresError) {
+        // What was gathered before is emptied with the table.
+        table.changes.removeAll()
+        try open()
+        changedKeys.noteEverything(of: table)
+        try pipeline.send(statements.sql.truncate)
+    }
+
+    static func malformed(_ table: LaneTable) -> PostgresError {
+        PostgresError(
+            "a change of table \"\(table.name)\" came without the row it is about",
+            hint: "Check the table's REPLICA IDENTITY on the source with martlet assess."
+        )
+    }
+
+    /// Sent to have the group replayed: the row-by-row statements then tell which row it is.
+    static func impossible(_ table: LaneTable) -> PostgresError {
+        var error = PostgresError(
+            "changes of table \"\(table.name)\" contradict each other",
+            sqlState: PostgresError.wrongRowCount
+        )
+        error.table = table.name
+        return error
+    }
+}

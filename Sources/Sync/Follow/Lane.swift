@@ -1,0 +1,331 @@
+import Catalog
+import Foundation
+import Postgres
+
+/// Applies the changes of some tables, in their order, exactly once.
+///
+/// A lane is one session on the target and one row of `martlet.position`. It reads the spool from
+/// end to end and takes what belongs to its tables. Changes are gathered into a group; the group is
+/// sent as sets of rows, and the row of `martlet.position` moves in the same transaction, so that a
+/// crash can neither lose nor repeat a change. A group closes when nothing more is waiting, at
+/// 10,000 changes, or at 8 MiB; never in the middle of a transaction of the source.
+///
+/// A set can collide where the rows one by one did not (two rows that swap a unique value). Then the
+/// group is rolled back and replayed row by row in the order of the source. A row that is not there
+/// when it must be changed stops the lane with its key.
+///
+/// Worked example: the source commits at 0/100 (insert 1), 0/200 (update 1) and 0/300 (delete 2).
+/// The lane reads all three before it is idle: one INSERT of the updated row 1, one DELETE of row 2,
+/// position 0/300, one commit. Killed before the commit, it starts again at the old position.
+final class Lane {
+    struct Configuration: Sendable {
+        /// Which way the changes go; the key of `martlet.position` together with the number.
+        let stream: String
+        let number: Int
+        /// The tables of this lane by their OID on the source, with the position from which changes count.
+        let tables: [UInt32: LSN]
+        /// The tables of the other lanes: changes to be passed over.
+        let others: Set<UInt32>
+        let format: ValueFormat
+    }
+
+    static let groupRows = 10_000
+    static let groupBytes = 8 << 20
+
+    let configuration: Configuration
+    let state: FollowState
+    let changedKeys: ChangedKeys
+    let schema: Schema
+    let pipeline: Pipeline
+    let spool: Spool
+    var encoder: RowEncoder
+    let keyBytes = Bytes(capacity: 256)
+    let scratch = Bytes()
+
+    private(set) var tables: [UInt32: (table: LaneTable, statements: ApplyStatements)] = [:]
+    private var relations: [UInt32: [UInt8]] = [:]
+    private var reader: SpoolReader
+    private let savePosition: PreparedStatement
+
+    /// Where the lane stands: the end of the last transaction it has taken in.
+    private var position: LSN
+    private var saved: LSN
+    private var lastDurable = Date.distantPast
+    private var group = Group()
+    private var transaction: LSN?
+
+    /// What has been taken since the last commit on the target.
+    private struct Group {
+        var start: UInt64?
+        /// The lane's position before the first transaction of the group.
+        var base = LSN.zero
+        var end: UInt64 = 0
+        var isOpen = false
+        var changes = 0
+        var bytes = 0
+        var transactions = 0
+        var lastCommitTime: Int64 = 0
+        var heartbeats: [Double] = []
+    }
+
+    init(
+        _ configuration: Configuration,
+        position: LSN,
+        schema: Schema,
+        spool: Spool,
+        state: FollowState,
+        changedKeys: ChangedKeys,
+        pipeline: Pipeline
+    ) throws(PostgresError) {
+        self.configuration = configuration
+        self.position = position
+        saved = position
+        self.schema = schema
+        self.spool = spool
+        self.state = state
+        self.changedKeys = changedKeys
+        self.pipeline = pipeline
+        encoder = RowEncoder(format: configuration.format)
+        reader = SpoolReader(spool: spool, from: spool.start)
+        let pgLSN: UInt32 = 3220
+        savePosition = try pipeline.prepare(
+            """
+            UPDATE martlet.position SET lsn = $1
+             WHERE stream = \(literal: configuration.stream) AND lane = \(configuration.number)
+            """,
+            types: [pgLSN]
+        )
+        try pipeline.send("SET synchronous_commit = off")
+        try pipeline.synchronize()
+    }
+
+    /// Applies until the task is cancelled or something fails.
+    func run() throws(PostgresError) {
+        report(through: position)
+        while !Task.isCancelled {
+            if let frame = try reader.next() {
+                try take(frame)
+            } else {
+                try idle()
+            }
+        }
+        throw .cancelled
+    }
+
+    // MARK: Reading
+
+    private func take(_ frame: SpoolReader.Frame) throws(PostgresError) {
+        switch PgOutput.kind(of: frame.payload) {
+        case .begin: try begin(PgOutput.Begin(frame.payload), at: frame.start)
+        case .commit: try commit(PgOutput.Commit(frame.payload), end: frame.end)
+        case .relation: try learn(frame.payload)
+        case .insert, .update, .delete:
+            guard let entry = try counted(PgOutput.relation(of: frame.payload)) else { return }
+            try change(frame.payload, entry.table, entry.statements)
+            group.changes += 1
+            group.bytes += frame.payload.count
+            if group.changes >= Self.groupRows || group.bytes >= Self.groupBytes { try sendWithinTransaction() }
+        case .truncate: try truncate(PgOutput.Truncate(frame.payload))
+        case .message: note(PgOutput.Message(frame.payload))
+        case .origin, .type, nil: break
+        }
+    }
+
+    private func begin(_ begin: PgOutput.Begin, at offset: UInt64) throws(PostgresError) {
+        if begin.commit >= state.limit {
+            try commitGroup()
+            report(through: begin.commit)
+            try park(until: begin.commit)
+        }
+        transaction = begin.commit
+        guard group.start == nil else { return }
+        group.start = offset
+        group.base = position
+    }
+
+    private func commit(_ commit: PgOutput.Commit, end: UInt64) throws(PostgresError) {
+        defer { transaction = nil }
+        group.end = end
+        guard commit.end > position else { return }
+        position = commit.end
+        group.transactions += 1
+        group.lastCommitTime = commit.time
+        let isFull = group.changes >= Self.groupRows || group.bytes >= Self.groupBytes
+        // A lane that is busy passing over other lanes' changes still has to give up the spool.
+        let isLong = group.transactions % 256 == 0 && Date().timeIntervalSince(lastDurable) >= 1
+        if isFull || isLong { try commitGroup() }
+    }
+
+    /// Whether the running transaction was applied by an earlier run.
+    private var isPassedOver: Bool { transaction.map { $0 < position } ?? true }
+
+    /// The table of a relation, when a change of the running transaction counts for it.
+    func counted(_ relation: UInt32) throws(PostgresError) -> (table: LaneTable, statements: ApplyStatements)? {
+        guard let entry = tables[relation] else {
+            guard configuration.others.contains(relation) || isPassedOver else { throw unknown(relation) }
+            return nil
+        }
+        guard !isPassedOver, let transaction, transaction >= entry.table.watermark else { return nil }
+        return entry
+    }
+
+    private func learn(_ payload: UnsafeRawBufferPointer) throws(PostgresError) {
+        let id = PgOutput.relation(of: payload)
+        guard let watermark = configuration.tables[id] else { return }
+        let bytes = Array(payload)
+        guard relations[id] != bytes else { return }
+        if let entry = tables[id] { try send(entry.table, entry.statements) }
+        let relation = PgOutput.Relation(payload)
+        guard let target = schema.table(named: relation.name) else {
+            throw PostgresError(
+                "table \"\(relation.name)\" does not exist on the target",
+                hint: "Create it as it is on the source, or leave it out with --exclude."
+            )
+        }
+        let table = try LaneTable(relation: relation, target: target, schema: schema, watermark: watermark)
+        relations[id] = bytes
+        tables[id] = (table, ApplyStatements(table: table, format: configuration.format))
+    }
+
+    private func note(_ message: PgOutput.Message) {
+        guard configuration.number == 0, message.prefix == Heartbeat.prefix, !isPassedOver else { return }
+        if let sent = Heartbeat.time(of: message.content) { group.heartbeats.append(sent) }
+    }
+
+    private func unknown(_ relation: UInt32) -> PostgresError {
+        PostgresError(
+            "the stream has changes of a table that is not part of this move",
+            detail: "The table's OID on the source is \(relation); somebody added it to martlet's publication.",
+            hint: "Remove it from the publication, then run martlet migrate again."
+        )
+    }
+
+    // MARK: Waiting
+
+    private func idle() throws(PostgresError) {
+        if transaction == nil {
+            try commitGroup()
+            report(through: max(position, reader.seen.through))
+        }
+        spool.wait(beyond: reader.seen, until: Date(timeIntervalSinceNow: 0.2))
+    }
+
+    private func park(until commit: LSN) throws(PostgresError) {
+        let number = configuration.number
+        state.update { $0.lanes[number].isParked = true }
+        while state.limit <= commit {
+            if Task.isCancelled { throw .cancelled }
+            _ = state.wait(until: Date(timeIntervalSinceNow: 0.2)) { _ in self.state.limit > commit || Task.isCancelled }
+        }
+        state.update { $0.lanes[number].isParked = false }
+    }
+
+    private func report(through: LSN) {
+        let number = configuration.number
+        let (saved, end) = (saved, group.end)
+        let isSaved = position == saved
+        state.update {
+            $0.lanes[number].applied = max($0.lanes[number].applied, through)
+            // With nothing unsaved, all that was passed over is as safe as what was saved.
+            $0.lanes[number].durable = max($0.lanes[number].durable, isSaved ? saved : .zero)
+            if isSaved { $0.lanes[number].keepFrom = max($0.lanes[number].keepFrom, end) }
+        }
+    }
+
+    // MARK: Committing
+
+    private func sendWithinTransaction() throws(PostgresError) {
+        try open()
+        for (table, statements) in tables.values { try send(table, statements) }
+        group.changes = 0
+        group.bytes = 0
+    }
+
+    /// Opens the group's transaction on the target.
+    func open() throws(PostgresError) {
+        guard !group.isOpen else { return }
+        try pipeline.send("BEGIN")
+        try pipeline.send("SET CONSTRAINTS ALL DEFERRED")
+        group.isOpen = true
+    }
+
+    private func commitGroup() throws(PostgresError) {
+        let hasChanges = group.isOpen || group.changes > 0
+        // A lane without work moves its position once a second, so that the spool can be given up.
+        let isDue = position > saved && Date().timeIntervalSince(lastDurable) >= 1
+        guard hasChanges || isDue else { return finishGroup(rows: false) }
+        do {
+            try open()
+            for (table, statements) in tables.values { try send(table, statements) }
+            try commitOpenGroup(isDurable: isDue)
+        } catch where Self.canReplay(error) {
+            try replay(after: error)
+        }
+        finishGroup(rows: hasChanges)
+    }
+
+    private func commitOpenGroup(isDurable: Bool) throws(PostgresError) {
+        if isDurable { try pipeline.send("SET LOCAL synchronous_commit = on") }
+        try withUnsafeBytes(of: position.value.bigEndian) { bytes throws(PostgresError) in
+            try pipeline.send(savePosition, [bytes], expecting: 1)
+        }
+        // The numbers of rows are known before the commit is sent, so a wrong one never stays.
+        try pipeline.synchronize()
+        try pipeline.send("COMMIT")
+        try pipeline.synchronize()
+        if isDurable {
+            saved = position
+            lastDurable = Date()
+        }
+    }
+
+    private func finishGroup(rows: Bool) {
+        let done = group
+        group = Group()
+        group.end = done.end
+        let lag = Date().timeIntervalSince1970 * 1000
+        let isFirst = configuration.number == 0
+        state.count { counters in
+            counters.groups += rows ? 1 : 0
+            if isFirst { counters.transactions += done.transactions }
+            counters.lastCommitTime = max(counters.lastCommitTime, done.lastCommitTime)
+            if let sent = done.heartbeats.last { counters.heartbeatMilliseconds = lag - sent }
+        }
+        report(through: position)
+    }
+
+    // MARK: Replaying
+
+    private static func canReplay(_ error: PostgresError) -> Bool {
+        let collisions = ["23505", "23P01", PostgresError.wrongRowCount]
+        return error.isTransient || error.sqlState.map(collisions.contains) ?? false
+    }
+
+    /// Does the same group again, row by row, in the order of the source.
+    private func replay(after failure: PostgresError) throws(PostgresError) {
+        try pipeline.send("ROLLBACK")
+        try pipeline.synchronize()
+        for (table, statements) in tables.values {
+            table.changes.removeAll()
+            statements.forget()
+            if failure.table == nil || failure.table == table.name { table.trip() }
+        }
+        state.count { $0.replays += 1 }
+        guard let start = group.start else { throw failure }
+        let (base, end, finish) = (group.base, group.end, position)
+        var again = SpoolReader(spool: spool, from: start)
+        var replay = Replay(lane: self)
+        do {
+            group.isOpen = false
+            try open()
+            while again.offset < end, let frame = try again.next() {
+                pipeline.tag = frame.start
+                try replay.take(frame, from: base)
+            }
+            position = finish
+            try commitOpenGroup(isDurable: true)
+        } catch where !error.isConnectionLoss && error != .cancelled {
+            throw Replay.explain(error, at: pipeline.failedTag, lane: self)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Catalog
+import Postgres
+
+/// A table as one lane sees it: how the source's columns lie in the target's row, and what must be kept in order.
+final class LaneTable {
+    /// How changes of a table may be applied.
+    enum Mode {
+        /// Folded to one net change per key and sent as sets.
+        case folded
+        /// One statement per change, in the order of the source.
+        case ordered
+    }
+
+    struct Column {
+        let name: Identifier
+        /// The OID of the type on the target.
+        let type: UInt32
+        let declaredType: SQL
+        /// Whether equality of the type can be asked; json, xml and point have none.
+        let comparesAsText: Bool
+        let isKey: Bool
+        /// Whether an UPDATE may set it.
+        let isSettable: Bool
+    }
+
+    let name: QualifiedName
+    /// `ONLY` for a table that others inherit from; a partitioned table cannot be named so.
+    let only: SQL
+    let rowType: UInt32
+    /// The columns as the stream sends them.
+    let columns: [Column]
+    /// Places of the key among ``columns``; empty when the whole row is the key.
+    let keyPlaces: [Int]
+    /// For every column of the target's row type, in order: its type and its place among ``columns``, or nil for one that is not sent.
+    let rowLayout: [(type: UInt32, place: Int?)]
+    /// Whether an UPDATE has to delete and insert, because GENERATED ALWAYS forbids to set a column.
+    let updatesByReplacing: Bool
+    /// Whether TRUNCATE would fail because a foreign key points here.
+    let isReferenced: Bool
+    /// Changes of transactions that committed before it are in the copy already.
+    let watermark: LSN
+
+    private(set) var mode: Mode
+    let changes: ChangeSet
+    private var trips = 0
+
+    init(
+        relation: PgOutput.Relation,
+        target: Table,
+        schema: Schema,
+        watermark: LSN
+    ) throws(PostgresError) {
+        name = target.name
+        only = target.kind == .partitioned ? "" : "ONLY "
+        rowType = target.rowType
+        self.watermark = watermark
+        isReferenced = schema.foreignKeys.contains { $0.referenced == target.oid }
+        let keyNames = Set(target.key.map(\.name))
+        var places: [String: Int] = [:]
+        columns = try relation.columns.enumerated().map { place, sent throws(PostgresError) in
+            guard let column = target.columns.first(where: { $0.name == sent.name }) else {
+                throw Self.missing(column: sent.name, of: target)
+            }
+            places[sent.name] = place
+            return Column(
+                name: column.identifier,
+                type: column.type.oid,
+                declaredType: SQL(trusting: column.declaredType),
+                comparesAsText: !column.type.portability.hash,
+                isKey: keyNames.contains(sent.name),
+                isSettable: !column.isIdentityAlways
+            )
+        }
+        keyPlaces = target.key.compactMap { places[$0.name] }
+        rowLayout = target.columns.map { ($0.type.oid, $0.isGenerated ? nil : places[$0.name]) }
+        let hasIdentityOutsideKey = target.columns.contains { $0.isIdentityAlways && !keyNames.contains($0.name) }
+        updatesByReplacing = target.columns.contains(where: \.isIdentityAlways)
+        mode = keyPlaces.isEmpty && target.replicaIdentity == .full || hasIdentityOutsideKey ? .ordered : .folded
+        changes = ChangeSet(keyPlaces: keyPlaces)
+    }
+
+    /// Notes that a group with this table had to be replayed; a table that does so often is kept in order from then on.
+    func trip() {
+        trips += 1
+        if trips >= 3 { mode = .ordered }
+    }
+
+    /// Whether the row arrays cannot carry the table's rows.
+    var settablePlaces: [Int] { columns.indices.filter { !columns[$0].isKey && columns[$0].isSettable } }
+
+    private static func missing(column: String, of table: Table) -> PostgresError {
+        PostgresError(
+            "table \"\(table.name)\" on the target has no column \"\(column)\"",
+            detail: "The column was added on the source after the move began; changes of structure are not followed.",
+            hint: "Add the column on the target as it is on the source, then run martlet migrate again."
+        )
+    }
+}

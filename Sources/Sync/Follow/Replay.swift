@@ -1,0 +1,96 @@
+import Postgres
+
+/// Applies a group of changes again, one statement per change, in the order of the source.
+///
+/// The source's own history proves that this order is free of collisions; what still fails is a row
+/// that differs on the target.
+struct Replay {
+    let lane: Lane
+    private var transaction = LSN.zero
+
+    init(lane: Lane) {
+        self.lane = lane
+    }
+
+    /// Takes one message; transactions whose commit lies before `base` were applied earlier.
+    mutating func take(_ frame: SpoolReader.Frame, from base: LSN) throws(PostgresError) {
+        let kind = PgOutput.kind(of: frame.payload)
+        switch kind {
+        case .begin: transaction = PgOutput.Begin(frame.payload).commit
+        case .insert, .update, .delete:
+            guard let entry = entry(PgOutput.relation(of: frame.payload), base) else { return }
+            var row = PgOutput.Row(frame.payload)
+            lane.complete(&row, of: entry.table)
+            try lane.sendRow(kind, row, entry.table, entry.statements)
+        case .truncate:
+            for relation in PgOutput.Truncate(frame.payload).relations {
+                guard let entry = entry(relation, base) else { continue }
+                try lane.truncate(entry.table, entry.statements)
+            }
+        default: break
+        }
+    }
+
+    private func entry(_ relation: UInt32, _ base: LSN) -> (table: LaneTable, statements: ApplyStatements)? {
+        guard transaction >= base, let entry = lane.tables[relation] else { return nil }
+        return transaction >= entry.table.watermark ? entry : nil
+    }
+
+    /// Says which row could not be changed, and why.
+    static func explain(_ error: PostgresError, at offset: UInt64, lane: Lane) -> PostgresError {
+        var reader = SpoolReader(spool: lane.spool, from: offset)
+        // The explanation is an extra: without the frame the server's own words have to do.
+        guard let frame = try? reader.next(), let kind = PgOutput.kind(of: frame.payload),
+            [.insert, .update, .delete].contains(kind),
+            let entry = lane.tables[PgOutput.relation(of: frame.payload)]
+        else { return error }
+        let row = PgOutput.Row(frame.payload)
+        let tuple = row.old ?? row.new
+        let key = tuple.map { RowKey.describe($0, of: entry.table, format: lane.configuration.format) } ?? ""
+        var explained = error.explained(
+            as: "could not apply \(kind.verb) of table \"\(entry.table.name)\" at \(frame.lsn)",
+            hint: "Something other than martlet changed the target. "
+                + "Compare with martlet verify; to begin again, run martlet abort and martlet migrate."
+        )
+        explained.detail = "Row \(key). \(explained.detail ?? "")"
+        explained.table = entry.table.name
+        return explained
+    }
+}
+
+extension PgOutput.Kind {
+    fileprivate var verb: String {
+        switch self {
+        case .insert: "an INSERT"
+        case .update: "an UPDATE"
+        default: "a DELETE"
+        }
+    }
+}
+
+/// Shows the key of a row to people.
+enum RowKey {
+    static func describe(_ tuple: UnsafeRawBufferPointer, of table: LaneTable, format: ValueFormat) -> String {
+        var slices: ContiguousArray<Tuple.Slice> = []
+        Tuple.slice(tuple, into: &slices)
+        let parts = table.keyPlaces.map { place in
+            let slice = slices[place]
+            let bytes = UnsafeRawBufferPointer(rebasing: tuple[slice.offset..<slice.offset + slice.length])
+            let column = table.columns[place]
+            return "\(column.name.name)=\(text(bytes, slice, type: column.type))"
+        }
+        return parts.isEmpty ? "(no key)" : "(" + parts.joined(separator: ", ") + ")"
+    }
+
+    private static func text(_ bytes: UnsafeRawBufferPointer, _ slice: Tuple.Slice, type: UInt32) -> String {
+        if slice.kind == Tuple.Slice.null { return "NULL" }
+        guard slice.kind == UInt8(ascii: "b") else { return String(decoding: bytes, as: UTF8.self) }
+        switch (type, bytes.count) {
+        case (21, 2): return String(bytes.bigEndian(at: 0, as: Int16.self))
+        case (23, 4): return String(bytes.bigEndian(at: 0, as: Int32.self))
+        case (20, 8): return String(bytes.bigEndian(at: 0, as: Int64.self))
+        case (25, _), (1043, _), (1042, _), (19, _): return String(decoding: bytes, as: UTF8.self)
+        default: return "\\x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+    }
+}

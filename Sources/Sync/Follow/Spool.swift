@@ -1,0 +1,156 @@
+import Foundation
+import Postgres
+import Synchronization
+
+/// The changes that were received and not yet applied, on the disk of the machine that runs martlet.
+///
+/// An append-only log of what `pgoutput` sent, in segments of about 64 MiB. One writer appends; any
+/// number of readers follow, each at its own pace, so no queue is needed between them and memory
+/// does not depend on how far behind a reader is.
+///
+/// A segment's file is named after the offset of its first byte in the whole log. It holds frames:
+///
+///     4 bytes  length of the payload      8 bytes  LSN the server gave
+///     4 bytes  CRC-32C of LSN and payload      …   the message of the output plugin
+///
+/// Every segment begins with the Relation messages known so far, so that older segments can be removed.
+///
+/// What survives a crash: everything up to the last ``sync()``. ``open(directory:identity:)`` reads
+/// what is there, cuts off what follows the last complete transaction, and says where to go on.
+final class Spool: Sendable {
+    static let headerSize = 16
+    private static let segmentSize: UInt64 = 64 << 20
+
+    struct Published: Sendable {
+        /// Where the readable part of the log ends.
+        var end: UInt64 = 0
+        /// Everything that committed on the source before this is readable.
+        var through = LSN.zero
+    }
+
+    private struct State {
+        var published = Published()
+        var segments: [UInt64] = []
+    }
+
+    let directory: URL
+    private let state = Mutex(State())
+    private let condition = NSCondition()
+
+    private init(directory: URL) {
+        self.directory = directory
+    }
+
+    /// What can be read now.
+    var published: Published { state.withLock(\.published) }
+
+    /// Where the oldest kept segment begins.
+    var start: UInt64 { state.withLock { $0.segments.first ?? $0.published.end } }
+
+    /// Bytes on disk.
+    var size: UInt64 { published.end - start }
+
+    /// The segment that holds an offset, and where it ends; nil while it is the last one.
+    func segment(holding offset: UInt64) -> (start: UInt64, end: UInt64?)? {
+        state.withLock { state in
+            guard let place = state.segments.lastIndex(where: { $0 <= offset }) else { return nil }
+            return (state.segments[place], place + 1 < state.segments.count ? state.segments[place + 1] : nil)
+        }
+    }
+
+    func url(ofSegment start: UInt64) -> URL {
+        directory.appending(path: String(start, radix: 16).leftPadded(to: 16) + ".spool")
+    }
+
+    /// Waits until there is more than `end` to read, `through` has moved, or the deadline has passed.
+    func wait(beyond seen: Published, until deadline: Date) {
+        condition.lock()
+        defer { condition.unlock() }
+        while published.end <= seen.end, published.through <= seen.through {
+            guard condition.wait(until: deadline) else { return }
+        }
+    }
+
+    /// Wakes every reader, so that it looks at what it was told meanwhile.
+    func wake() {
+        condition.lock()
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    func publish(_ published: Published) {
+        state.withLock { $0.published = published }
+        wake()
+    }
+
+    func addSegment(_ start: UInt64) {
+        state.withLock { $0.segments.append(start) }
+    }
+
+    /// Removes the segments behind `last`.
+    func keepSegments(through last: UInt64) {
+        let gone = state.withLock { state in
+            let gone = state.segments.filter { $0 > last }
+            state.segments.removeAll { $0 > last }
+            return gone
+        }
+        for start in gone { try? FileManager.default.removeItem(at: url(ofSegment: start)) }
+    }
+
+    static func isFull(_ length: UInt64) -> Bool { length >= segmentSize }
+
+    /// Removes segments that end at or before `offset`.
+    func discard(before offset: UInt64) {
+        let gone = state.withLock { state in
+            var gone: [UInt64] = []
+            while state.segments.count > 1, state.segments[1] <= offset { gone.append(state.segments.removeFirst()) }
+            return gone
+        }
+        // A segment that cannot be removed costs disk, not data; the next start tries again.
+        for start in gone { try? FileManager.default.removeItem(at: url(ofSegment: start)) }
+    }
+
+    /// Opens the spool of one slot, and reads what an earlier run left.
+    ///
+    /// - Parameter identity: what the spool belongs to; one of something else is removed.
+    /// - Returns: the spool, and a writer that stands behind the last complete transaction.
+    static func open(directory: URL, identity: String) throws(PostgresError) -> (Spool, SpoolWriter) {
+        do {
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let marker = directory.appending(path: "identity")
+            // A spool without a readable marker is one of nothing.
+            let known = (try? String(contentsOf: marker, encoding: .utf8)) == identity
+            let files = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
+                .filter { $0.pathExtension == "spool" }
+            guard known else {
+                for file in files { try FileManager.default.removeItem(at: file) }
+                try Data(identity.utf8).write(to: marker, options: .atomic)
+                let spool = Spool(directory: directory)
+                return (spool, try SpoolWriter(spool: spool))
+            }
+            let starts = files.compactMap { UInt64($0.deletingPathExtension().lastPathComponent, radix: 16) }.sorted()
+            let spool = Spool(directory: directory)
+            let writer = try SpoolWriter(recovering: spool, segments: starts)
+            return (spool, writer)
+        } catch let error as PostgresError {
+            throw error
+        } catch {
+            throw PostgresError(
+                "could not open the spool \"\(directory.path)\"",
+                detail: String(describing: error),
+                hint: "Check the rights and the free space of the work directory, or give another one with --work-dir."
+            )
+        }
+    }
+
+    /// Removes the spool from disk.
+    func remove() throws {
+        try FileManager.default.removeItem(at: directory)
+    }
+}
+
+extension String {
+    fileprivate func leftPadded(to length: Int) -> String {
+        String(repeating: "0", count: max(0, length - count)) + self
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import Postgres
+
+/// Reads a ``Spool`` from an offset on, at its own pace.
+struct SpoolReader {
+    /// One message; `payload` is valid until the next call of ``SpoolReader/next(checking:)``.
+    struct Frame {
+        let payload: UnsafeRawBufferPointer
+        let lsn: LSN
+        /// Where the frame begins in the log.
+        let start: UInt64
+        /// Where the next one begins.
+        let end: UInt64
+    }
+
+    private let spool: Spool
+    private let file = OpenFile()
+    private let window = Window()
+    private var limit = Spool.Published()
+
+    /// Where the next frame begins.
+    private(set) var offset: UInt64
+
+    init(spool: Spool, from offset: UInt64) {
+        self.spool = spool
+        self.offset = offset
+    }
+
+    /// What of the log this reader has seen to be readable; everything before ``offset`` was returned.
+    var seen: Spool.Published { limit }
+
+    /// Whether everything that was readable at the last look has been returned.
+    var isAtEnd: Bool { offset >= limit.end }
+
+    /// Looks again how much can be read.
+    mutating func refresh() {
+        limit = spool.published
+    }
+
+    /// The next message; nil when everything published has been read.
+    ///
+    /// - Parameter checking: whether a frame that is torn or damaged ends the log (at recovery) instead of being an error.
+    mutating func next(checking: Bool = false) throws(PostgresError) -> Frame? {
+        if isAtEnd { refresh() }
+        guard offset < limit.end else { return nil }
+        guard let header = try bytes(at: offset, count: Spool.headerSize) else { return try damaged(checking) }
+        let length = Int(header.bigEndian(at: 0, as: UInt32.self))
+        let sum = header.bigEndian(at: 4, as: UInt32.self)
+        guard let whole = try bytes(at: offset, count: Spool.headerSize + length) else { return try damaged(checking) }
+        guard length > 0, Checksum.crc32c(whole.suffix(at: 8)) == sum else { return try damaged(checking) }
+        let start = offset
+        offset += UInt64(whole.count)
+        return Frame(
+            payload: whole.suffix(at: Spool.headerSize),
+            lsn: LSN(whole.bigEndian(at: 8)),
+            start: start,
+            end: offset
+        )
+    }
+
+    private func damaged(_ checking: Bool) throws(PostgresError) -> Frame? {
+        guard !checking else { return nil }
+        throw PostgresError(
+            "the spool in \"\(spool.directory.path)\" is damaged at byte \(offset)",
+            hint: "Check the disk. To begin again, run martlet abort, then martlet migrate."
+        )
+    }
+
+    /// A view of bytes of the log that lie in one segment; nil when the segment ends before.
+    private mutating func bytes(at offset: UInt64, count: Int) throws(PostgresError) -> UnsafeRawBufferPointer? {
+        if let view = window.view(at: offset, count: count) { return view }
+        guard let segment = spool.segment(holding: offset) else { return nil }
+        try file.open(spool.url(ofSegment: segment.start), start: segment.start)
+        let end = segment.end ?? limit.end
+        guard offset + UInt64(count) <= end else { return nil }
+        let length = max(count, Int(min(end - offset, 256 << 10)))
+        guard window.fill(from: file.descriptor, at: off_t(offset - segment.start), offset: offset, count: length) else {
+            return nil
+        }
+        return window.view(at: offset, count: count)
+    }
+
+    /// The part of the log that is in memory.
+    private final class Window {
+        private var bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        private var start: UInt64 = 0
+        private var count = 0
+
+        deinit {
+            bytes.deallocate()
+        }
+
+        @inline(__always)
+        func view(at offset: UInt64, count wanted: Int) -> UnsafeRawBufferPointer? {
+            guard offset >= start, offset + UInt64(wanted) <= start + UInt64(count) else { return nil }
+            return UnsafeRawBufferPointer(rebasing: bytes[Int(offset - start)..<Int(offset - start) + wanted])
+        }
+
+        func fill(from descriptor: Int32, at position: off_t, offset: UInt64, count wanted: Int) -> Bool {
+            if wanted > bytes.count || bytes.count > 1 << 20 && wanted <= 256 << 10 {
+                bytes.deallocate()
+                bytes = .allocate(byteCount: max(wanted, 256 << 10), alignment: 16)
+            }
+            start = offset
+            count = 0
+            while count < wanted {
+                let got = pread(descriptor, bytes.baseAddress.map { $0 + count }, wanted - count, position + off_t(count))
+                if got < 0, errno == EINTR { continue }
+                guard got > 0 else { return false }
+                count += got
+            }
+            return true
+        }
+    }
+
+    /// The segment's file that is open.
+    private final class OpenFile {
+        private(set) var descriptor: Int32 = -1
+        private var start: UInt64?
+
+        deinit {
+            if descriptor >= 0 { close(descriptor) }
+        }
+
+        func open(_ url: URL, start: UInt64) throws(PostgresError) {
+            guard start != self.start else { return }
+            if descriptor >= 0 { close(descriptor) }
+            descriptor = Foundation.open(url.path, O_RDONLY)
+            self.start = start
+            guard descriptor >= 0 else {
+                throw PostgresError(
+                    "could not read the spool segment \"\(url.path)\"",
+                    detail: "The system said: \(String(cString: strerror(errno))).",
+                    hint: "Nothing but martlet may change the work directory while it runs."
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import Foundation
+import Postgres
+
+/// Appends to a ``Spool``; there is one, and one task uses it.
+final class SpoolWriter {
+    let spool: Spool
+    private let buffer = Bytes(capacity: 512 << 10)
+    private var descriptor: Int32 = -1
+    private var segmentStart: UInt64 = 0
+    private var end: UInt64 = 0
+    private var relations: [UInt32: [UInt8]] = [:]
+
+    /// Everything that committed before it is in the log: the end of the last commit, or what a keepalive told.
+    private(set) var through = LSN.zero
+
+    init(spool: Spool) throws(PostgresError) {
+        self.spool = spool
+        try openSegment()
+    }
+
+    /// Goes on behind the last complete transaction of what an earlier run left.
+    init(recovering spool: Spool, segments: [UInt64]) throws(PostgresError) {
+        self.spool = spool
+        guard let first = segments.first else {
+            try openSegment()
+            return
+        }
+        for start in segments { spool.addSegment(start) }
+        var lastCommit = first
+        let last = segments[segments.count - 1]
+        spool.publish(Spool.Published(end: last + Self.length(of: spool.url(ofSegment: last)), through: .zero))
+        var reader = SpoolReader(spool: spool, from: first)
+        while let frame = try reader.next(checking: true) {
+            switch PgOutput.kind(of: frame.payload) {
+            case .relation: note(relation: frame.payload)
+            case .commit:
+                through = PgOutput.Commit(frame.payload).end
+                lastCommit = frame.end
+            default: break
+            }
+        }
+        try cut(after: lastCommit, segments: segments)
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Adds one message of the output plugin.
+    func append(_ payload: UnsafeRawBufferPointer, lsn: LSN) throws(PostgresError) {
+        switch PgOutput.kind(of: payload) {
+        case .relation: note(relation: payload)
+        case .commit: through = PgOutput.Commit(payload).end
+        // A new segment begins between transactions, so that a cut never leaves an empty one behind.
+        case .begin where Spool.isFull(end - segmentStart): try openSegment()
+        default: break
+        }
+        add(payload, lsn: lsn)
+        if buffer.count >= 256 << 10 { try flush() }
+    }
+
+    /// Notes that the source has nothing before `lsn` that we do not have.
+    func advance(to lsn: LSN) {
+        through = max(through, lsn)
+    }
+
+    /// Makes what was added readable.
+    func publish() throws(PostgresError) {
+        try flush()
+        spool.publish(Spool.Published(end: end, through: through))
+    }
+
+    /// Makes what was published survive a crash of this machine, and returns how far that is.
+    func sync() throws(PostgresError) -> LSN {
+        try publish()
+        guard fdatasync(descriptor) == 0 else { throw failure("write") }
+        return through
+    }
+
+    private func add(_ payload: UnsafeRawBufferPointer, lsn: LSN) {
+        let offset = buffer.extend(by: Spool.headerSize)
+        buffer.append(payload)
+        buffer.store(bigEndian: UInt32(payload.count), at: offset)
+        buffer.store(bigEndian: lsn.value, at: offset + 8)
+        let checked = buffer.view(offset + 8, 8 + payload.count)
+        buffer.store(bigEndian: Checksum.crc32c(checked), at: offset + 4)
+    }
+
+    private func note(relation payload: UnsafeRawBufferPointer) {
+        relations[payload.bigEndian(at: 1)] = Array(payload)
+    }
+
+    private func flush() throws(PostgresError) {
+        var written = 0
+        while written < buffer.count {
+            let count = write(descriptor, buffer.start + written, buffer.count - written)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw failure("write") }
+            written += count
+        }
+        end += UInt64(buffer.count)
+        buffer.removeAll()
+    }
+
+    private func openSegment() throws(PostgresError) {
+        if descriptor >= 0 {
+            _ = try sync()
+            close(descriptor)
+        }
+        segmentStart = end
+        try openFile(flags: O_CREAT | O_TRUNC)
+        spool.addSegment(segmentStart)
+        for relation in relations.values { relation.withUnsafeBytes { add($0, lsn: .zero) } }
+        try flush()
+    }
+
+    private func openFile(flags: Int32) throws(PostgresError) {
+        descriptor = open(spool.url(ofSegment: segmentStart).path, O_WRONLY | O_APPEND | flags, 0o600)
+        guard descriptor >= 0 else { throw failure("open") }
+    }
+
+    private func cut(after lastCommit: UInt64, segments: [UInt64]) throws(PostgresError) {
+        // A commit at a segment's very end belongs to that segment, so that one is the last to keep.
+        let kept = segments.last { $0 < lastCommit } ?? segments[0]
+        spool.keepSegments(through: kept)
+        segmentStart = kept
+        end = lastCommit
+        try openFile(flags: 0)
+        guard ftruncate(descriptor, off_t(lastCommit - kept)) == 0 else { throw failure("cut") }
+        spool.publish(Spool.Published(end: end, through: through))
+        if end == kept { try rewriteRelations() }
+    }
+
+    /// A segment that was cut at its start lost its Relation messages.
+    private func rewriteRelations() throws(PostgresError) {
+        for relation in relations.values { relation.withUnsafeBytes { add($0, lsn: .zero) } }
+        try publish()
+    }
+
+    private func failure(_ verb: String) -> PostgresError {
+        let reason = String(cString: strerror(errno))
+        return PostgresError(
+            "could not \(verb) the spool segment \"\(spool.url(ofSegment: segmentStart).path)\"",
+            detail: "The system said: \(reason).",
+            hint: "Free space on that disk, then run the same command again; it goes on where it was."
+        )
+    }
+
+    private static func length(of file: URL) -> UInt64 {
+        let values = try? FileManager.default.attributesOfItem(atPath: file.path)
+        return (values?[.size] as? NSNumber)?.uint64Value ?? 0
+    }
+}
