@@ -115,14 +115,27 @@ public final class Follower: Sendable {
         while Date() < deadline {
             if Task.isCancelled { throw .cancelled }
             let step = min(deadline, Date(timeIntervalSinceNow: 0.2))
-            if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled { return true }
+            if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled {
+                return true
+            }
         }
         return false
     }
 
-    /// Begins to note which rows change, so that ``takeChangedKeys()`` can name them.
-    func listenToKeys() {
-        changedKeys.listen()
+    /// Whether changed keys are noted: since the last barrier, nothing that changed is unknown.
+    public var isListening: Bool { changedKeys.isListening }
+
+    /// How many rows changed since the last barrier.
+    public var changedRows: Int { changedKeys.count }
+
+    /// The rows that changed since the last barrier, or since the last call.
+    public func takeChangedKeys() -> [QualifiedName: ChangedKeys.Change] {
+        changedKeys.restart()
+    }
+
+    /// Forgets which rows changed, because what was compared before does not count any more.
+    public func stopListening() {
+        changedKeys.stop()
     }
 }
 
@@ -160,6 +173,7 @@ public func withFollower<Result: Sendable>(
         defer {
             group.cancelAll()
             spool.wake()
+            state.update { _ in }
         }
         while let finished = try await group.next() {
             if let result = finished { return result }

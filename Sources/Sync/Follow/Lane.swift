@@ -215,7 +215,8 @@ final class Lane {
         state.update { $0.lanes[number].isParked = true }
         while state.limit <= commit {
             if Task.isCancelled { throw .cancelled }
-            _ = state.wait(until: Date(timeIntervalSinceNow: 0.2)) { _ in self.state.limit > commit || Task.isCancelled }
+            _ = state.wait(until: Date(timeIntervalSinceNow: 0.2)) { _ in self.state.limit > commit || Task.isCancelled
+            }
         }
         state.update { $0.lanes[number].isParked = false }
     }
@@ -258,7 +259,7 @@ final class Lane {
             try open()
             for (table, statements) in tables.values { try send(table, statements) }
             try commitOpenGroup(isDurable: isDue)
-        } catch where Self.canReplay(error) {
+        } catch  where Self.canReplay(error) {
             try replay(after: error)
         }
         finishGroup(rows: hasChanges)
@@ -324,7 +325,7 @@ final class Lane {
             }
             position = finish
             try commitOpenGroup(isDurable: true)
-        } catch where !error.isConnectionLoss && error != .cancelled {
+        } catch  where !error.isConnectionLoss && error != .cancelled {
             throw Replay.explain(error, at: pipeline.failedTag, lane: self)
         }
     }
