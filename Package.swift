@@ -22,5 +22,7 @@ let package = Package(
             dependencies: ["CLibPQ"],
             swiftSettings: settings + [.strictMemorySafety()]
         ),
+        .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
     ]
 )
