@@ -15,6 +15,13 @@ struct Martlet: AsyncParsableCommand {
             """,
         version: Version.text,
         groupedSubcommands: [
+            CommandGroup(
+                name: "MOVE:",
+                subcommands: [
+                    MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
+                    FinishCommand.self, AbortCommand.self,
+                ]
+            ),
             CommandGroup(name: "MIRROR:", subcommands: [SandboxCommand.self])
         ]
     )
