@@ -43,6 +43,7 @@ extension Conductor {
         let decision = try await withFollower(plan, schema: schema) { follower in
             run.monitor.watch(follower)
             follower.release()
+            run.monitor.activity("waiting for changes")
             return try await serve(follower, crossing)
         }
         run.monitor.watch(nil as Follower?)
@@ -64,7 +65,7 @@ extension Conductor {
             try await makeConstraints()
         }
         follower.release()
-        run.monitor.activity("following changes")
+        run.monitor.activity("waiting for changes")
     }
 
     /// Does what other terminals ask, until that ends the stream.

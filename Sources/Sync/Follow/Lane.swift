@@ -62,6 +62,8 @@ final class Lane {
         var end: UInt64 = 0
         var isOpen = false
         var changes = 0
+        /// As ``changes``, those that were sent before the group's end counted, too.
+        var allChanges = 0
         var bytes = 0
         var transactions = 0
         var lastCommitTime: Int64 = 0
@@ -123,6 +125,7 @@ final class Lane {
             guard let entry = try counted(PgOutput.relation(of: frame.payload)) else { return }
             try change(frame.payload, entry.table, entry.statements)
             group.changes += 1
+            group.allChanges += 1
             group.bytes += frame.payload.count
             if group.changes >= Self.groupRows || group.bytes >= Self.groupBytes { try sendWithinTransaction() }
         case .truncate: try truncate(PgOutput.Truncate(frame.payload))
@@ -288,6 +291,7 @@ final class Lane {
         let isFirst = configuration.number == 0
         state.count { counters in
             counters.groups += rows ? 1 : 0
+            counters.changes += done.allChanges
             if isFirst { counters.transactions += done.transactions }
             counters.lastCommitTime = max(counters.lastCommitTime, done.lastCommitTime)
             if let sent = done.heartbeats.last { counters.heartbeatMilliseconds = lag - sent }
