@@ -26,6 +26,8 @@ final class Lane {
         let tables: [UInt32: LSN]
         /// The tables of the other lanes: changes to be passed over.
         let others: Set<UInt32>
+        /// Tables that a foreign key points at.
+        let referenced: Set<UInt32>
         let format: ValueFormat
     }
 
@@ -185,7 +187,12 @@ final class Lane {
                 hint: "Create it as it is on the source, or leave it out with --exclude."
             )
         }
-        let table = try LaneTable(relation: relation, target: target, schema: schema, watermark: watermark)
+        let table = try LaneTable(
+            relation: relation,
+            target: target,
+            isReferenced: configuration.referenced.contains(id),
+            watermark: watermark
+        )
         relations[id] = bytes
         tables[id] = (table, ApplyStatements(table: table, format: configuration.format))
     }
