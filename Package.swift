@@ -35,5 +35,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "Sync", dependencies: ["Engine", "Catalog"], swiftSettings: settings),
+        .target(
+            name: "Move",
+            dependencies: ["Sync", "Catalog", "Engine"],
+            resources: [.embedInCode("SQL")],
+            swiftSettings: settings
+        ),
     ]
 )
