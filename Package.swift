@@ -41,5 +41,6 @@ let package = Package(
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
+        .testTarget(name: "MoveTests", dependencies: ["Move", "Engine", "Postgres"], swiftSettings: settings),
     ]
 )
