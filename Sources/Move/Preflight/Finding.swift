@@ -51,6 +51,11 @@ extension Finding {
         return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
     }
 
+    /// The same as a sentence that begins with It is, or They are.
+    static func named(_ names: [String]) -> String {
+        (names.count == 1 ? "It is " : "They are ") + list(names) + "."
+    }
+
     /// A number with its noun: `1 table`, `12 tables`.
     static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
         "\(number) \(number == 1 ? one : many ?? one + "s")"

@@ -59,6 +59,22 @@ extension Findings {
             + Finding.bytes(server.bytes)
     }
 
+    /// Breaks a line at spaces, so that it is no longer than 100 characters where it can be.
+    private static func wrapped(_ line: Substring) -> [String] {
+        var lines = [""]
+        for word in line.split(separator: " ") {
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + 1 + word.count <= 100 {
+                lines[lines.count - 1] += " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+
     /// How many commands of one finding people are shown; a database may have thousands of tables without a key.
     private static let mostRemedies = 20
 
@@ -75,7 +91,7 @@ extension Findings {
         let gap = String(repeating: " ", count: 9 - word.count)
         let indent = String(repeating: " ", count: 11)
         var lines = ["  " + style(word, .level(finding.level)) + gap + style(finding.message, .message)]
-        let details = (finding.detail ?? "").split(separator: "\n").map { indent + style(String($0), .detail) }
+        let details = (finding.detail ?? "").split(separator: "\n").flatMap(wrapped).map { indent + style($0, .detail) }
         let remedies = finding.remedy.prefix(mostRemedies).map { indent + "  " + style($0, .remedy) }
         lines += details + remedies
         let more = finding.remedy.count - mostRemedies

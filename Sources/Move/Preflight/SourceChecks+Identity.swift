@@ -30,7 +30,7 @@ extension SourceChecks {
             "source.identity_index",
             .pass,
             "\(Finding.count(tables.count, "table")) without a usable primary key will use REPLICA IDENTITY USING INDEX",
-            detail: "They are \(Finding.list(tables.map(\.0.name.description))). "
+            detail: "\(Finding.named(tables.map(\.0.name.description))) "
                 + "martlet sets it, and takes it back in the end; you may set it beforehand.",
             remedy: tables.map {
                 "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY USING INDEX \(Identifier($1.name.name).quoted);"
@@ -46,7 +46,7 @@ extension SourceChecks {
             "source.identity_full",
             .warning,
             "\(Finding.count(tables.count, "table")) without any key will use REPLICA IDENTITY FULL",
-            detail: "They are \(Finding.list(tables.map(\.name.description))). Every UPDATE and DELETE then logs the "
+            detail: "\(Finding.named(tables.map(\.name.description))) Every UPDATE and DELETE then logs the "
                 + "whole old row, and is applied row by row. A primary key would be better; martlet sets the "
                 + "identity otherwise, and takes it back in the end.",
             remedy: tables.map { "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY FULL;" }
@@ -68,7 +68,7 @@ extension SourceChecks {
             "source.identity_generated",
             .blocker,
             "\(Finding.count(tables.count, "table")) with generated columns can be named by nothing but the whole row",
-            detail: "They are \(Finding.list(tables.map(\.name.description))). PostgreSQL 18 refuses UPDATE and DELETE "
+            detail: "\(Finding.named(tables.map(\.name.description))) PostgreSQL 18 refuses UPDATE and DELETE "
                 + "on such a table when it is published. Give it a primary key and the default replica identity, "
                 + "or exclude it.",
             remedy: tables.map { "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY DEFAULT;" }
@@ -83,7 +83,7 @@ extension SourceChecks {
             "source.unlogged",
             .warning,
             "\(Finding.count(tables.count, "unlogged table")) will be copied once and not followed",
-            detail: "They are \(Finding.list(tables.map(\.name.description))).",
+            detail: "\(Finding.named(tables.map(\.name.description)))",
             remedy: tables.map { "ALTER TABLE \($0.name.quoted) SET LOGGED;" }
         )
     }

@@ -8,7 +8,7 @@ extension SourceChecks {
         let found = [
             partitioned, inheritance, largeObjects, generated, identity, textTypes, forcedRowSecurity, sequences,
             publications, subscriptions, eventTriggers, replicaTriggers,
-            note("foreign table", "source.foreign_tables", "will be defined anew; their rows stay where they are"),
+            note("foreign table", "source.foreign_tables", "will be defined anew; the rows stay where they are"),
             note("materialized view", "source.materialized_views", "will be filled on the target"),
             note("rule", "source.rules", "on tables will be kept; none fires for the rows that martlet writes"),
             note("deferrable constraint", "source.deferrable", "will be kept, and checked at the end of transactions"),
@@ -40,7 +40,7 @@ extension SourceChecks {
             "source.partitioned",
             .pass,
             "\(Finding.count(roots.count, "partitioned table")) with \(Finding.count(leaves.count, "partition"))",
-            detail: "They are \(Finding.list(roots.map(\.name.description)))."
+            detail: "\(Finding.named(roots.map(\.name.description)))"
         )
     }
 
@@ -50,8 +50,8 @@ extension SourceChecks {
         return Finding(
             "source.inheritance",
             .pass,
-            "\(Finding.count(names.count, "table")) that inherit will be copied and followed each on its own",
-            detail: "They are \(Finding.list(names))."
+            "\(Finding.count(names.count, "table that inherits", "tables that inherit")) will be copied and followed on its own",
+            detail: "\(Finding.named(names))"
         )
     }
 
@@ -83,7 +83,7 @@ extension SourceChecks {
         return Finding(
             "source.identity_columns",
             .pass,
-            "\(Finding.count(count, "identity column")) that are GENERATED ALWAYS will get the source's values"
+            "\(Finding.count(count, "identity column")) (GENERATED ALWAYS) will get the values of the source"
         )
     }
 
@@ -94,7 +94,7 @@ extension SourceChecks {
         return Finding(
             "source.text_types",
             .pass,
-            "\(Finding.count(columns.count, "column")) have no portable binary form and will travel as text",
+            "\(Finding.count(columns.count, "column has", "columns have")) no portable binary form and will travel as text",
             detail: "Their types are \(Finding.list(types.map(\.description)))."
         )
     }
@@ -105,8 +105,8 @@ extension SourceChecks {
         return Finding(
             "source.forced_row_security",
             .pass,
-            "\(Finding.count(names.count, "table")) force row security on their owners",
-            detail: "They are \(Finding.list(names)). On the target only a role with BYPASSRLS writes to them freely."
+            "\(Finding.count(names.count, "table forces", "tables force")) row security on the owner",
+            detail: "\(Finding.named(names)) On the target only a role with BYPASSRLS writes to them freely."
         )
     }
 
@@ -117,7 +117,7 @@ extension SourceChecks {
             "source.publications",
             .warning,
             "\(Finding.count(names.count, "publication")) of yours may have subscribers, which martlet does not move",
-            detail: "They are \(Finding.list(names)). Point their subscribers at the target after the cutover."
+            detail: "\(Finding.named(names)) Point their subscribers at the target after the cutover."
         )
     }
 
@@ -127,7 +127,7 @@ extension SourceChecks {
             "source.subscriptions",
             .warning,
             "the database is fed by \(Finding.count(source.subscriptions.count, "subscription"))",
-            detail: "They are \(Finding.list(source.subscriptions)). What they bring is followed; they write on until "
+            detail: "\(Finding.named(source.subscriptions)) What they bring is followed; they write on until "
                 + "you stop them before the cutover:",
             remedy: source.subscriptions.map { "ALTER SUBSCRIPTION \(Identifier($0).quoted) DISABLE;" }
         )
@@ -140,7 +140,7 @@ extension SourceChecks {
             "source.event_triggers",
             .warning,
             "\(Finding.count(names.count, "event trigger")) will be made on the target, which needs a superuser there",
-            detail: "They are \(Finding.list(names)). On the source they see what martlet makes for the move."
+            detail: "\(Finding.named(names)) On the source they see what martlet makes for the move."
         )
     }
 
@@ -152,7 +152,7 @@ extension SourceChecks {
         return Finding(
             "source.replica_triggers",
             .warning,
-            "\(Finding.count(triggers.count, "trigger")) fire for replicated rows too, so they would act twice",
+            "\(Finding.count(triggers.count, "trigger fires", "triggers fire")) for replicated rows too, and would act twice",
             detail: triggers.prefix(10).map { "Trigger \"\($0.detail)\" on table \"\($0.name)\"." }
                 .joined(separator: "\n"),
             remedy: triggers.map {
@@ -188,8 +188,8 @@ extension SourceChecks {
         return Finding(
             "source.sequences",
             .warning,
-            "\(Finding.count(ending.count, "sequence")) have less than a tenth of their values left",
-            detail: "They are \(Finding.list(ending.map(\.name.description))). To change a column's type rewrites its "
+            "\(Finding.count(ending.count, "sequence has", "sequences have")) less than a tenth of all values left",
+            detail: "\(Finding.named(ending.map(\.name.description))) To change a column's type rewrites its "
                 + "table under an exclusive lock.",
             remedy: ending.flatMap(widening)
         )

@@ -71,6 +71,18 @@ extension SourceChecks {
         guard !denied.isEmpty else {
             return Finding(check, .pass, "role \"\(server.role)\" can read what is moved")
         }
+        let message =
+            "role \"\(server.role)\" cannot read \(Finding.count(denied.count, "table or sequence", "tables and sequences"))"
+        // Thousands of names make no command that anybody wants to read.
+        guard denied.count <= 20 else {
+            return Finding(
+                check,
+                .blocker,
+                message,
+                detail: Finding.named(denied.map(\.name.description)),
+                remedy: ["GRANT pg_read_all_data TO \(role.quoted);"]
+            )
+        }
         let schemas = Set(denied.map(\.name.schema)).sorted().map { Identifier($0).quoted }.joined(separator: ", ")
         var remedy = ["GRANT USAGE ON SCHEMA \(schemas) TO \(role.quoted);"]
         for (word, isSequence) in [("TABLE", false), ("SEQUENCE", true)] {
@@ -81,8 +93,8 @@ extension SourceChecks {
         return Finding(
             check,
             .blocker,
-            "role \"\(server.role)\" cannot read \(Finding.count(denied.count, "table or sequence", "tables and sequences"))",
-            detail: "They are \(Finding.list(denied.map(\.name.description))). "
+            message,
+            detail: "\(Finding.named(denied.map(\.name.description))) "
                 + "Membership in pg_read_all_data lets a role read all.",
             remedy: remedy
         )
@@ -101,7 +113,7 @@ extension SourceChecks {
             check,
             .blocker,
             "row security would hide rows of \(Finding.count(hidden.count, "table")) from role \"\(server.role)\"",
-            detail: "They are \(Finding.list(hidden.map(\.name.description))).",
+            detail: "\(Finding.named(hidden.map(\.name.description)))",
             remedy: ["ALTER ROLE \(role.quoted) BYPASSRLS;"]
         )
     }
@@ -182,7 +194,7 @@ extension SourceChecks {
             check,
             .blocker,
             "role \"\(server.role)\" has not the rights of the owner of \(Finding.count(foreign.count, "table"))",
-            detail: "They are \(Finding.list(foreign.map(\.name.description))). "
+            detail: "\(Finding.named(foreign.map(\.name.description))) "
                 + "Only a table's owner can publish it and set its replica identity.",
             remedy: owners.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted);" }
         )

@@ -36,7 +36,7 @@ extension TargetChecks {
             "target.tablespaces",
             .warning,
             "\(Finding.count(missing.count, "tablespace")) of the source \(missing.count == 1 ? "is" : "are") missing",
-            detail: "They are \(Finding.list(missing)). What is in them will go to the target's default one, "
+            detail: "\(Finding.named(missing)) What is in them will go to the target's default one, "
                 + "unless you make them, each in an empty directory that the server owns."
         )
     }
@@ -49,7 +49,7 @@ extension TargetChecks {
             check,
             .blocker,
             "\(Finding.count(missing.count, "collation")) that columns use \(missing.count == 1 ? "is" : "are") missing",
-            detail: "They are \(Finding.list(missing)). Make the operating system of the target know them, then:",
+            detail: "\(Finding.named(missing)) Make the operating system of the target know them, then:",
             remedy: ["SELECT pg_import_system_collations('pg_catalog');"]
         )
     }

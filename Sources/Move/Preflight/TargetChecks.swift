@@ -88,7 +88,7 @@ struct TargetChecks {
             .blocker,
             "the target database is not empty: it holds "
                 + (many ?? Finding.count(target.occupants.count, "relation")),
-            detail: "They are \(Finding.list(target.occupants.map(\.description))). martlet overwrites nothing; move "
+            detail: "\(Finding.named(target.occupants.map(\.description))) martlet overwrites nothing; move "
                 + "into a new database:",
             remedy: ["CREATE DATABASE \(fresh.quoted) TEMPLATE template0;"]
         )
@@ -176,7 +176,7 @@ extension TargetChecks {
             "target.row_security",
             .blocker,
             "row security would keep role \"\(server.role)\" from writing to \(Finding.count(forced.count, "table"))",
-            detail: "They are \(Finding.list(forced.map(\.name.description))).",
+            detail: "\(Finding.named(forced.map(\.name.description)))",
             remedy: ["ALTER ROLE \(role.quoted) BYPASSRLS;"]
         )
     }
