@@ -10,7 +10,7 @@ struct PreflightRightsTests {
     ]
 
     @Test func `a plain role may not move a database, until each remedy was run as it is printed`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         try await withRole(on: pair.source) { owner, _ in
             try await run(
                 "CREATE SCHEMA \"we\"\"ird 🐦\"",
@@ -36,7 +36,7 @@ struct PreflightRightsTests {
     }
 
     @Test func `only what is selected must be readable`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run("CREATE TABLE wanted (id int)", "CREATE TABLE secret (id int)", on: source)
         try await withRole(on: source) { role, place in
             try await run("GRANT SELECT ON wanted TO \(role)", on: source)
@@ -51,7 +51,7 @@ struct PreflightRightsTests {
     }
 
     @Test func `row security hides rows from a role, until it may bypass it`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run(
             "CREATE TABLE orders (id int PRIMARY KEY)",
             "ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
@@ -69,7 +69,7 @@ struct PreflightRightsTests {
     }
 
     @Test func `an owner sees his rows, unless row security is forced on him`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         try await withRole(on: pair.source) { role, place in
             try await run(
                 "CREATE TABLE orders (id int PRIMARY KEY)",
@@ -90,7 +90,7 @@ struct PreflightRightsTests {
     }
 
     @Test func `a plain role may not write a target, until each remedy was run as it is printed`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         try await withRole(on: pair.target) { _, place in
             let before = try await Preflight.run(source: pair.source, target: place, options: .init())
             for check in ["target.create", "target.replica_role"] {
@@ -107,7 +107,7 @@ struct PreflightRightsTests {
     }
 
     @Test func `a role that owns something must exist on the target and be ours to give to`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         try await withRole(on: pair.source) { owner, _ in
             try await run(
                 "CREATE TABLE orders (id int PRIMARY KEY)",
@@ -141,7 +141,7 @@ struct PreflightRightsTests {
     }
 
     @Test func `a role that holds privileges must exist on the target, unless they are left behind`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         guard pair.source["port"] != pair.target["port"] else { return }
         try await withRole(on: pair.source) { reader, _ in
             try await run("CREATE TABLE t (id int PRIMARY KEY)", "GRANT SELECT ON t TO \(reader)", on: pair.source)

@@ -7,7 +7,7 @@ import Testing
 @Suite(.databasePair)
 struct PreflightServerTests {
     @Test func `two empty databases have nothing in their way`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         let findings = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
         #expect(findings.blockers == [])
         #expect(findings["source.wal_level"].map(\.level) == [.pass])
@@ -17,7 +17,7 @@ struct PreflightServerTests {
     }
 
     @Test func `a preflight leaves nothing behind`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         _ = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
         for place in [pair.source, pair.target] {
             try await withConnection(to: place) { connection in
@@ -33,13 +33,13 @@ struct PreflightServerTests {
     }
 
     @Test func `source and target may not be the same database`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         let findings = try await Preflight.run(source: source, target: source, options: .init())
         #expect(findings["both.same"].map(\.level) == [.blocker])
     }
 
     @Test func `too many jobs find no room`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         var options = Preflight.Options()
         options.jobs = 5000
         let findings = try await Preflight.run(source: pair.source, target: pair.target, options: options)
@@ -48,7 +48,7 @@ struct PreflightServerTests {
     }
 
     @Test func `a role with a connection limit has room for no more, until it is lifted`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         try await withRole(on: pair.target, attributes: "CONNECTION LIMIT 3") { _, place in
             let before = try await Preflight.run(source: pair.source, target: place, options: .init())
             let finding = try #require(before["target.connections"].first)
@@ -60,16 +60,16 @@ struct PreflightServerTests {
     }
 
     @Test func `a server that cannot be reached is an error, not a finding`() async throws {
-        let source = try DatabasePair.current.source.with("port", "1")
+        let source = DatabasePair.current.source.with("port", "1")
         await #expect(throws: PostgresError.self) {
             try await Preflight.run(source: source, target: nil, options: .init())
         }
     }
 
     @Test func `a target in another encoding than UTF8 is refused, one in UTF8 converts`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         let latin: SQL = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
-        try await withDatabase(on: pair.target, options: latin) { target in
+        try await withNewDatabase(on: pair.target, options: latin) { target in
             let there = try await Preflight.run(source: pair.source, target: target, options: .init())
             #expect(there["both.encoding"].map(\.level) == [.blocker])
             let back = try await Preflight.run(source: target, target: pair.source, options: .init())
@@ -90,7 +90,7 @@ struct PreflightServerTests {
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_SERVER_REPLICA"] != nil))
 struct PreflightReplicaServerTests {
     @Test func `wal_level replica blocks following, not a copy`() async throws {
-        try await withDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
             let findings = try await Preflight.run(source: source, target: nil, options: .init())
             let finding = try #require(findings["source.wal_level"].first)
             #expect(finding.level == .blocker)
@@ -106,8 +106,8 @@ struct PreflightReplicaServerTests {
     }
 
     @Test func `a target without logical log allows no way back, which is a warning`() async throws {
-        try await withDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER")) { source in
-            try await withDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { target in
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER")) { source in
+            try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { target in
                 var options = Preflight.Options()
                 let findings = try await Preflight.run(source: source, target: target, options: options)
                 #expect(findings["target.wal_level"].map(\.level) == [.warning])
@@ -119,7 +119,7 @@ struct PreflightReplicaServerTests {
     }
 
     @Test func `slots that are all taken block`() async throws {
-        try await withDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
             try await run(
                 """
                 SELECT pg_create_physical_replication_slot('taken_' || i)
@@ -140,7 +140,7 @@ struct PreflightReplicaServerTests {
     }
 
     @Test func `a server that drops slots which lag is a warning, and its remedy helps`() async throws {
-        try await withDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
             try await run("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'", "SELECT pg_reload_conf()", on: source)
             try await eventually(source, "source.slot_retention", is: .warning)
             let findings = try await Preflight.run(source: source, target: nil, options: .init())

@@ -146,7 +146,7 @@ struct PreflightTableTests {
 
     @Test(arguments: cases)
     func `is found, and cleared by its remedy`(_ example: Case) async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run("CREATE SCHEMA \"naïve \"\" schema 🐘\"", on: source)
         for statement in example.setup { try await run(statement, on: source) }
         let before = try await Preflight.run(source: source, target: nil, options: .init())
@@ -161,7 +161,7 @@ struct PreflightTableTests {
     }
 
     @Test func `a target that holds tables is refused, the new database of the remedy is not`() async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         try await run("CREATE TABLE \"Old orders\" (id int)", on: pair.target)
         let before = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
         let finding = try #require(before["target.empty"].first)
@@ -177,7 +177,7 @@ struct PreflightTableTests {
 
     @Test(arguments: [true, false])
     func `a journal of this source goes on, one of another is in the way`(isOurs: Bool) async throws {
-        let pair = try DatabasePair.current
+        let pair = DatabasePair.current
         let empty = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
         let migration = Journal.Migration(
             id: "abc",
@@ -199,7 +199,7 @@ struct PreflightTableTests {
     }
 
     @Test func `what is not selected is not in the way`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run(
             "CREATE TABLE kept (id int PRIMARY KEY)",
             "CREATE TABLE keyless (a int)",
@@ -218,7 +218,7 @@ struct PreflightTableTests {
 @Suite(.databasePair)
 struct PreflightTransactionTests {
     @Test func `a prepared transaction is named, and its remedy ends it`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
         let gid = "it's \\ \"odd\" 🐘 \(UInt32.random(in: 0 ... .max))"
         try await run("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION \(literal: gid)", on: source)
@@ -233,7 +233,7 @@ struct PreflightTransactionTests {
     }
 
     @Test func `a long write transaction is named, and its remedy ends it`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
         var options = Preflight.Options()
         options.longTransaction = 0
@@ -252,7 +252,7 @@ struct PreflightTransactionTests {
     }
 
     @Test func `transactions whose age is hidden are said to be`() async throws {
-        let source = try DatabasePair.current.source
+        let source = DatabasePair.current.source
         try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
         try await withRole(on: source) { _, place in
             try await withConnection(to: source) { writer in

@@ -16,7 +16,8 @@ struct DatabasePair: TestTrait, SuiteTrait, TestScoping {
 
     /// The databases of the running test.
     static var current: Databases {
-        get throws { try #require(databases) }
+        guard let databases else { preconditionFailure("the test needs the trait .databasePair") }
+        return databases
     }
 
     let isRecursive = true
@@ -31,8 +32,8 @@ struct DatabasePair: TestTrait, SuiteTrait, TestScoping {
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         guard !test.isSuite else { return try await function() }
-        try await withDatabase(on: Self.server("MARTLET_TEST_SERVER")) { source in
-            try await withDatabase(on: Self.server("MARTLET_TEST_TARGET")) { target in
+        try await withNewDatabase(on: Self.server("MARTLET_TEST_SERVER")) { source in
+            try await withNewDatabase(on: Self.server("MARTLET_TEST_TARGET")) { target in
                 try await Self.$databases.withValue(Databases(source: source, target: target)) { try await function() }
             }
         }
@@ -45,7 +46,7 @@ extension Trait where Self == DatabasePair {
 }
 
 /// Makes a database, and drops it whatever the outcome.
-func withDatabase<Result: Sendable>(
+func withNewDatabase<Result: Sendable>(
     on server: ConnectionString,
     options: SQL = "TEMPLATE template0",
     _ body: @Sendable (ConnectionString) async throws -> Result
