@@ -41,22 +41,34 @@ public enum Preflight {
         target: ConnectionString?,
         options: Options
     ) async throws -> Findings {
-        let application = "martlet preflight"
-        return try await withNeutralConnection(to: source, application: application, encoding: "UTF8") { connection in
-            let server = try ServerSurvey(connection)
-            guard server.majorVersion >= ServerChecks.oldest else { return tooOld(server) }
+        try await withServer(at: source) { connection, server in
+            guard ServerChecks.canLookOn(server) else { return partial(server) }
             let survey = try await SourceSurvey.read(connection, server: server, options: options)
             guard let target else { return findings(source: survey, target: nil, options: options) }
             // The source's session stays open, so that both are seen at one time.
-            return try await withNeutralConnection(to: target, application: application, encoding: "UTF8") {
-                let server = try ServerSurvey($0)
-                guard server.majorVersion >= ServerChecks.oldest else {
+            return try await withServer(at: target) { connection, server in
+                guard ServerChecks.canLookOn(server) else {
                     return findings(source: survey, target: nil, options: options)
-                        .adding([ServerChecks.version(of: server, on: .target)], target: server.facts)
+                        .adding(ServerChecks.first(of: server, on: .target), target: server.facts)
                 }
-                let target = try TargetSurvey.read($0, server: server)
+                let target = try TargetSurvey.read(connection, server: server)
                 return findings(source: survey, target: target, options: options)
             }
+        }
+    }
+
+    /// Opens a session and looks what is at its other end.
+    ///
+    /// A pooler that shares server sessions between clients would hand our settings on to the next
+    /// one, a `search_path` without his tables; so behind a pooler nothing is set.
+    private static func withServer<Result>(
+        at place: ConnectionString,
+        _ body: (Connection, ServerSurvey) async throws -> Result
+    ) async throws -> Result {
+        try await withConnection(to: place, application: "martlet preflight") { connection in
+            let row = try connection.query("SELECT pg_catalog.pg_backend_pid() AS pid").first
+            if try row?("pid") == connection.processID { try connection.useNeutralSettings(encoding: "UTF8") }
+            return try await body(connection, try ServerSurvey(connection))
         }
     }
 
@@ -74,10 +86,10 @@ public enum Preflight {
         )
     }
 
-    /// All there is to say of a server whose catalogs we do not know.
-    private static func tooOld(_ server: ServerSurvey) -> Findings {
+    /// All there is to say of a source that we cannot look at any further.
+    private static func partial(_ server: ServerSurvey) -> Findings {
         Findings(
-            findings: [ServerChecks.version(of: server, on: .source)],
+            findings: ServerChecks.first(of: server, on: .source),
             source: server.facts,
             target: nil,
             volume: Volume.estimate(tables: [], largeObjects: 0, jobs: 1)

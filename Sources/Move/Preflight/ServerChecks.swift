@@ -7,6 +7,16 @@ enum ServerChecks {
     /// The newest one that it has been tried with.
     static let newest = 18
 
+    /// Whether we know its catalogs, and talk to the server itself.
+    static func canLookOn(_ server: ServerSurvey) -> Bool {
+        first(of: server, on: .source).allSatisfy { $0.level != .blocker }
+    }
+
+    /// What must be known before anything else is looked at.
+    static func first(of server: ServerSurvey, on side: Finding.Side) -> [Finding] {
+        [version(of: server, on: side), pooler(server, on: side)]
+    }
+
     /// Whether we know the version.
     static func version(of server: ServerSurvey, on side: Finding.Side) -> Finding {
         version(server.majorVersion, text: server.versionText, on: side)
@@ -46,9 +56,8 @@ enum ServerChecks {
             check,
             .blocker,
             "the connection goes through a pooler",
-            detail: "The server says that process \(server.backendPID) serves us, the connection was told "
-                + "\(server.connectionPID). Replication, snapshots and session settings need the server itself: "
-                + "give its own host and port."
+            detail: "Process \(server.backendPID) serves us, but the connection was told of another one. Replication, "
+                + "snapshots and session settings need the server itself: give its own host and port."
         )
     }
 

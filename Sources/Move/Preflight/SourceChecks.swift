@@ -11,8 +11,8 @@ struct SourceChecks {
 
     /// Every check, in the order in which people should read them.
     var all: [Finding] {
-        var findings = [
-            ServerChecks.version(of: server, on: .source), ServerChecks.pooler(server, on: .source),
+        var findings = ServerChecks.first(of: server, on: .source)
+        findings += [
             ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
             readable, rowSecurity, unsupportedExtensions,
         ]

@@ -13,8 +13,8 @@ struct TargetChecks {
 
     /// Every check, in the order in which people should read them.
     var all: [Finding] {
-        var findings = [
-            ServerChecks.version(of: server, on: .target), ServerChecks.pooler(server, on: .target),
+        var findings = ServerChecks.first(of: server, on: .target)
+        findings += [
             ServerChecks.standby(server, on: .target),
             ServerChecks.connections(server, on: .target, needed: 2 * options.jobs + (options.isOnce ? 2 : 6)),
             sameDatabase, versions, encoding, locale, collations, occupants, create,

@@ -86,6 +86,20 @@ struct PreflightServerTests {
     }
 }
 
+/// The pooler named by `MARTLET_TEST_POOLER`, in transaction mode, with `MARTLET_TEST_SERVER` behind it.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_POOLER"] != nil))
+struct PreflightPoolerTests {
+    @Test func `a pooler in front is found, and gets no settings that it would hand on`() async throws {
+        let pooler = try DatabasePair.server("MARTLET_TEST_POOLER").with("dbname", "postgres")
+        let findings = try await Preflight.run(source: pooler, target: nil, options: .init())
+        #expect(findings.blockers.map(\.check) == ["source.pooler"])
+        try await withConnection(to: pooler) { connection in
+            let path = try connection.query("SELECT current_setting('search_path') AS path").first
+            #expect(try path?("path") == "\"$user\", public")
+        }
+    }
+}
+
 /// The server named by `MARTLET_TEST_SERVER_REPLICA`, with `wal_level = replica`.
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_SERVER_REPLICA"] != nil))
 struct PreflightReplicaServerTests {
