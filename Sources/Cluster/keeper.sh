@@ -46,7 +46,7 @@ end() {
     }
 }
 
-child=
+children=
 while read -r word argument; do
     case $word in
     initialise)
@@ -54,9 +54,9 @@ while read -r word argument; do
         echo "initialised $?" ;;
     start)
         serve &
-        child=$! ;;
+        children="$children $!" ;;
     esac
 done
-test -z "$child" || kill -TERM "$child" 2>/dev/null
+for child in $children; do kill -TERM "$child" 2>/dev/null; done
 wait
 for directory; do rm -rf "$directory"; done

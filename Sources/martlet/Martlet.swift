@@ -15,7 +15,7 @@ struct Martlet: AsyncParsableCommand {
             """,
         version: Version.text,
         groupedSubcommands: [
-            CommandGroup(name: "MIRROR:", subcommands: [SandboxCommand.self])
+            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self])
         ]
     )
 

@@ -41,11 +41,7 @@ struct SandboxStart: Command {
             tcp: tcp?.tcp,
             settings: Dictionary(settings.map { ($0.name, $0.value) }) { $1 }
         )
-        let sandboxes = Sandboxes()
-        if !sandboxes.list().contains(where: { $0.name == name && $0.major != nil }) {
-            output.talk("making sandbox \"\(name)\"")
-        }
-        let sandbox = try await sandboxes.start(name, wish)
+        let sandbox = try await Sandboxes().start(name, wish)
         output.talk("sandbox \"\(name)\" runs PostgreSQL \(sandbox.major ?? 0) in \(sandbox.directory)")
         if json { try output.json(SandboxDescription(sandbox)) } else { output.result(sandbox.uri() ?? "") }
         return .done
