@@ -41,6 +41,12 @@ let package = Package(
         ),
         .target(name: "Sync", dependencies: ["Engine", "Catalog"], swiftSettings: settings),
         .target(
+            name: "Move",
+            dependencies: ["Sync"],
+            resources: [.embedInCode("SQL")],
+            swiftSettings: settings
+        ),
+        .target(
             name: "Cluster",
             dependencies: [
                 "Postgres",
@@ -52,7 +58,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "martlet",
-            dependencies: ["Cluster", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Cluster", "Move", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: settings
         ),
         .target(
@@ -73,6 +79,11 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["Postgres", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),

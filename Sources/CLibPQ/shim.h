@@ -1,7 +1,6 @@
 #include <libpq-fe.h>
 
 // Character-constant macros are not imported into Swift.
-static const int martlet_diag_severity = PG_DIAG_SEVERITY_NONLOCALIZED;
 static const int martlet_diag_sqlstate = PG_DIAG_SQLSTATE;
 static const int martlet_diag_message = PG_DIAG_MESSAGE_PRIMARY;
 static const int martlet_diag_detail = PG_DIAG_MESSAGE_DETAIL;

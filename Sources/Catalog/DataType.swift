@@ -83,7 +83,8 @@ extension DataType {
         /// Built-in types with a hash operator class whose hash does not depend on an OID of the server.
         private static let hashable: Set<String> = [
             "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar", "name", "char",
-            "bytea", "uuid", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "inet", "cidr", "macaddr",
+            "bytea", "uuid", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "inet", "cidr",
+            "macaddr",
             "macaddr8", "jsonb", "pg_lsn",
         ]
     }

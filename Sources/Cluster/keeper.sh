@@ -38,12 +38,15 @@ serve() {
     echo "ended $process $status"
 }
 
+# SIGQUIT again and again: a server ignores it, as everything does that a shell starts with "&", until it
+# has installed its own handlers. Once it is dead and waited for, there is nobody to send it to.
 end() {
     ending=1
-    test -z "$process" || {
-        kill -QUIT "$process"
-        kill -CONT "$process"
-    }
+    test -n "$process" || return
+    while kill -QUIT "$process" 2>/dev/null; do
+        kill -CONT "$process" 2>/dev/null
+        sleep 0.1
+    done &
 }
 
 children=

@@ -34,6 +34,50 @@ public enum Journal {
         public let hasSchema: Bool
         /// Whether foreign keys, triggers and the like are made.
         public let hasConstraints: Bool
+
+        /// Describes a migration that begins.
+        public init(
+            id: String,
+            phase: String,
+            source: String,
+            sourceSystem: String,
+            sourceDatabase: String,
+            plan: Data
+        ) {
+            self.init(
+                id: id,
+                phase: phase,
+                source: source,
+                sourceSystem: sourceSystem,
+                sourceDatabase: sourceDatabase,
+                plan: plan,
+                slotStart: nil,
+                hasSchema: false,
+                hasConstraints: false
+            )
+        }
+
+        init(
+            id: String,
+            phase: String,
+            source: String,
+            sourceSystem: String,
+            sourceDatabase: String,
+            plan: Data,
+            slotStart: LSN?,
+            hasSchema: Bool,
+            hasConstraints: Bool
+        ) {
+            self.id = id
+            self.phase = phase
+            self.source = source
+            self.sourceSystem = sourceSystem
+            self.sourceDatabase = sourceDatabase
+            self.plan = plan
+            self.slotStart = slotStart
+            self.hasSchema = hasSchema
+            self.hasConstraints = hasConstraints
+        }
     }
 
     /// Whether the database has a journal.
@@ -94,9 +138,19 @@ public enum Journal {
         try connection.query("UPDATE martlet.migration SET slot_start = $1::pg_lsn, changed = now()", lsn)
     }
 
-    /// Notes that the tables are made; part of the transaction that makes them.
-    public static func noteSchema(on connection: Connection) throws(PostgresError) {
-        try connection.query("UPDATE martlet.migration SET has_schema = true, changed = now()")
+    /// Notes that the tables are made, and keeps the definitions that have to wait for the rows; part of the
+    /// transaction that makes the tables.
+    public static func noteSchema(rest: SQL, on connection: Connection) throws(PostgresError) {
+        try connection.query(
+            "UPDATE martlet.migration SET has_schema = true, rest_of_schema = $1, changed = now()",
+            rest.text
+        )
+    }
+
+    /// The definitions that have to wait for the rows.
+    public static func restOfSchema(on connection: Connection) throws(PostgresError) -> SQL {
+        let row = try connection.query("SELECT rest_of_schema FROM martlet.migration").first
+        return SQL(trusting: try row?.optional("rest_of_schema") ?? "")
     }
 
     /// Notes that foreign keys, triggers and the like are made.

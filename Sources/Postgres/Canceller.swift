@@ -1,11 +1,13 @@
 private import CLibPQ
 import Dispatch
+import Foundation
 import Synchronization
 
 /// Turns the cancellation of a task into the cancellation of the statement it waits for.
 ///
 /// A cancel request that reaches an idle server is forgotten, so it is repeated while a statement
-/// runs: between our check and the server's start of the statement no request is lost.
+/// runs: between our check and the server's start of the statement no request is lost. A request
+/// that comes too late hits an idle session, because every later statement is refused here.
 final class Canceller: Sendable {
     private struct State {
         var running = false
@@ -14,7 +16,7 @@ final class Canceller: Sendable {
 
     private let state = Mutex(State())
 
-    /// The address of libpq's `PGcancel`, which may be used from any thread (manual, section "Canceling Queries in Progress").
+    /// The address of libpq's `PGcancel`, which any thread may use (manual, "Canceling Queries in Progress").
     private let request: UInt
 
     init(of connection: OpaquePointer) {
@@ -49,8 +51,25 @@ final class Canceller: Sendable {
 
     private func repeatRequest() {
         guard state.withLock(\.running) else { return }
+        sendRequest()
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(100)) { self.repeatRequest() }
+    }
+
+    /// Asks the server once to stop what it runs now; returns when the server has taken note.
+    func sendRequest() {
+        // PQcancel sends without MSG_NOSIGNAL, and the signal of a server that went away would kill the process.
+        var pipe = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&pipe)
+        unsafe sigaddset(&pipe, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &pipe, &before)
         var reason = [CChar](repeating: 0, count: 256)
         _ = unsafe PQcancel(OpaquePointer(bitPattern: request), &reason, Int32(reason.count))
-        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(100)) { self.repeatRequest() }
+        var pending = sigset_t()
+        var taken: Int32 = 0
+        if unsafe sigpending(&pending) == 0, unsafe sigismember(&pending, SIGPIPE) == 1 {
+            unsafe sigwait(&pipe, &taken)
+        }
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
     }
 }

@@ -10,11 +10,12 @@ extension Connection {
         _ parameters: (any ParameterValue)?...
     ) throws(PostgresError) -> Rows {
         let texts = parameters.map { $0?.parameterText }
+        try Self.refuseZeroBytes(in: [sql.text] + texts.compactMap(\.self))
         return try waiting { () throws(PostgresError) in
             let result = unsafe Self.withCStrings(texts) { pointers in
-                unsafe PQexecParams(handle, sql.text, Int32(pointers.count), nil, pointers, nil, nil, 0)
+                unsafe PQexecParams(handle, sql.text, Int32(clamping: pointers.count), nil, pointers, nil, nil, 0)
             }
-            return try unsafe rows(of: result, statement: sql)
+            return try unsafe rows(of: result)
         }
     }
 
@@ -22,44 +23,53 @@ extension Connection {
     ///
     /// Several statements outside of a transaction are one transaction.
     public func execute(_ sql: SQL) throws(PostgresError) {
-        try waiting { () throws(PostgresError) in
-            let result = unsafe PQexec(handle, sql.text)
-            _ = try unsafe rows(of: result, statement: sql)
-        }
+        _ = try queryLast(sql)
     }
 
     /// Runs several statements without parameters in one round trip and returns the rows of the last one.
     public func queryLast(_ sql: SQL) throws(PostgresError) -> Rows {
-        try waiting { () throws(PostgresError) in
-            try unsafe rows(of: PQexec(handle, sql.text), statement: sql)
+        try Self.refuseZeroBytes(in: [sql.text])
+        return try waiting { () throws(PostgresError) in
+            try unsafe rows(of: PQexec(handle, sql.text))
         }
     }
 
     /// Prepares a statement for ``Pipeline``; `types` are the parameters' type OIDs, 0 to let the server infer one.
     public func prepare(_ sql: SQL, types: [UInt32]) throws(PostgresError) -> PreparedStatement {
+        try Self.refuseZeroBytes(in: [sql.text])
         let name = nextStatementName()
         try waiting { () throws(PostgresError) in
-            let result = unsafe PQprepare(handle, name, sql.text, Int32(types.count), types)
-            _ = try unsafe rows(of: result, statement: sql)
+            _ = try unsafe rows(of: PQprepare(handle, name, sql.text, Int32(clamping: types.count), types))
         }
         return PreparedStatement(name: name, parameterCount: types.count)
     }
 
     /// Runs `body` in a transaction, which commits when it returns and rolls back when it throws.
     ///
-    /// - Parameter begin: the statement that opens it, for an isolation level or READ ONLY.
+    /// `begin` is the statement that opens it, for an isolation level or READ ONLY. A transaction
+    /// inside another, and one whose body hid the failure of a statement, throw: the server would
+    /// answer the first with a warning and the COMMIT of the second with a quiet ROLLBACK.
     public func transaction<Result>(
         _ begin: SQL = "BEGIN",
         _ body: () async throws -> Result
     ) async throws -> Result {
+        guard !isInTransaction else {
+            throw PostgresError("cannot begin a transaction inside another", sqlState: "25001")
+        }
         try execute(begin)
         do {
             let result = try await body()
-            try execute("COMMIT")
+            guard try queryLast("COMMIT").tag == "COMMIT" else {
+                throw PostgresError(
+                    "could not commit a transaction in which a statement had failed",
+                    detail: "The server has rolled it back.",
+                    sqlState: "25P02"
+                )
+            }
             return result
         } catch {
             // The first failure is the one to tell; a session that is gone has rolled back by itself.
-            try? execute("ROLLBACK")
+            if isInTransaction { try? execute("ROLLBACK") }
             throw error
         }
     }
@@ -72,13 +82,15 @@ extension Connection {
     }
 
     /// Takes a result over: its rows, or the error it carries.
-    func rows(of result: OpaquePointer?, statement: SQL? = nil) throws(PostgresError) -> Rows {
-        guard let result = unsafe result else { throw connectionLost() }
+    func rows(of result: OpaquePointer?) throws(PostgresError) -> Rows {
+        guard let result = unsafe result else { throw libpqFailure() }
         switch unsafe PQresultStatus(result) {
-        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
+        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
             return unsafe Rows(taking: result)
-        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-            return unsafe Rows(taking: result)
+        case PGRES_COPY_IN, PGRES_COPY_OUT:
+            unsafe PQclear(result)
+            leaveCopy(saying: "a COPY was not expected here")
+            throw PostgresError("cannot copy rows with a plain query", hint: "Use copyIn or copyOut.")
         default:
             defer { unsafe PQclear(result) }
             throw unsafe error(in: result)
@@ -90,15 +102,19 @@ extension Connection {
         func field(_ code: Int32) -> String? {
             unsafe PQresultErrorField(result, code).map { unsafe String(cString: $0) }
         }
-        guard let message = field(martlet_diag_message) else { return connectionLost() }
+        // libpq's own errors have no fields.
+        guard let message = field(martlet_diag_message), let sqlState = field(martlet_diag_sqlstate) else {
+            return libpqFailure()
+        }
         var error = PostgresError(
             message,
             detail: field(martlet_diag_detail),
             hint: field(martlet_diag_hint),
-            sqlState: field(martlet_diag_sqlstate)
+            sqlState: sqlState
         )
         error.position = field(martlet_diag_position).flatMap { Int($0) }
         error.context = field(martlet_diag_context)
+        error.column = field(martlet_diag_column)
         error.constraint = field(martlet_diag_constraint)
         if let schema = field(martlet_diag_schema), let table = field(martlet_diag_table) {
             error.table = QualifiedName(schema: schema, name: table)
@@ -106,32 +122,43 @@ extension Connection {
         return error
     }
 
-    /// The failure of a session that broke without a word from the server.
-    func connectionLost() -> PostgresError {
+    /// What failed without a word from the server: the session broke (08006), or libpq refused a call.
+    func libpqFailure() -> PostgresError {
         if canceller.isCancelled { return .cancelled }
-        let reason = unsafe String(cString: PQerrorMessage(handle))
-        return PostgresError("lost the connection to \(target.place)", detail: reason, sqlState: "08006")
+        let text = unsafe String(cString: PQerrorMessage(handle))
+        let reason = text.split(whereSeparator: \.isNewline).joined(separator: "\n")
+        guard unsafe PQstatus(handle) == CONNECTION_OK else {
+            return PostgresError("lost the connection to \(target.place)", detail: reason, sqlState: "08006")
+        }
+        return PostgresError("could not send a statement", detail: reason)
     }
 
+    /// libpq takes C strings: what follows a zero byte would be cut off without a word.
+    static func refuseZeroBytes(in texts: [String]) throws(PostgresError) {
+        guard texts.contains(where: { $0.utf8.contains(0) }) else { return }
+        throw PostgresError(
+            "cannot send a zero byte in a statement or a text parameter",
+            detail: "PostgreSQL's text cannot hold one.",
+            sqlState: "22021"
+        )
+    }
+
+    /// Lays all texts into one block of memory: a parameter list may have 65535 of them.
     private static func withCStrings<Result>(
         _ texts: [String?],
         _ body: ([UnsafePointer<CChar>?]) -> Result
     ) -> Result {
-        let copies = texts.map { text in
-            text.map { Array($0.utf8CString) }
+        var block: [CChar] = []
+        let offsets = texts.map { text -> Int? in
+            guard let text else { return nil }
+            defer { block.append(contentsOf: text.utf8CString) }
+            return block.count
         }
-        return unsafe nested(copies[...], [], body)
-    }
-
-    private static func nested<Result>(
-        _ copies: ArraySlice<[CChar]?>,
-        _ pointers: [UnsafePointer<CChar>?],
-        _ body: ([UnsafePointer<CChar>?]) -> Result
-    ) -> Result {
-        guard let first = copies.first else { return unsafe body(pointers) }
-        guard let first else { return unsafe nested(copies.dropFirst(), pointers + [nil], body) }
-        return unsafe first.withUnsafeBufferPointer { buffer in
-            unsafe nested(copies.dropFirst(), pointers + [buffer.baseAddress], body)
+        return unsafe block.withUnsafeBufferPointer { buffer in
+            let pointers = unsafe offsets.map { offset in
+                unsafe offset.flatMap { unsafe buffer.baseAddress?.advanced(by: $0) }
+            }
+            return unsafe body(pointers)
         }
     }
 }

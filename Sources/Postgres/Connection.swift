@@ -18,8 +18,10 @@ import Synchronization
     public let target: ConnectionString
 
     fileprivate init(to target: ConnectionString, application: String) throws(PostgresError) {
+        // Swift's strings are UTF-8, whatever PGCLIENTENCODING or the database says.
         let conninfo = target.withDefault("application_name", application).withDefault("connect_timeout", "10")
-            .secretText
+            .with("client_encoding", "UTF8").secretText
+        try Self.refuseZeroBytes(in: [conninfo])
         guard let handle = unsafe PQconnectdb(conninfo) else { throw PostgresError("could not allocate a connection") }
         guard unsafe PQstatus(handle) == CONNECTION_OK else {
             let reason = unsafe String(cString: PQerrorMessage(handle))
@@ -46,8 +48,8 @@ import Synchronization
     /// The process that serves this session.
     public var processID: Int { unsafe Int(PQbackendPID(handle)) }
 
-    /// Whether the connection is encrypted.
-    public var isEncrypted: Bool { unsafe PQsslInUse(handle) == 1 }
+    /// Whether the connection is encrypted, by TLS or by Kerberos.
+    public var isEncrypted: Bool { unsafe PQsslInUse(handle) == 1 || PQgssEncInUse(handle) == 1 }
 
     /// Whether a transaction is open, failed or not.
     public var isInTransaction: Bool {
@@ -75,9 +77,10 @@ import Synchronization
 ///
 /// When the task is cancelled, the statement that runs is cancelled on the server, and every later
 /// one throws SQLSTATE 57014. Clean-up after a cancellation needs a session of its own, inside
-/// ``withoutCancellation(_:)``.
+/// ``withoutCancellation(_:)``. A task that is cancelled while it connects waits for the end of
+/// that, at most `connect_timeout`, which is 10 seconds for each address unless the target says otherwise.
 ///
-/// - Throws: a ``PostgresError`` when the server cannot be reached or refuses us, or what `body` throws.
+/// Throws a ``PostgresError`` when the server cannot be reached or refuses us, or what `body` throws.
 public func withConnection<Result>(
     to target: ConnectionString,
     application: String = "martlet",

@@ -4,7 +4,7 @@
 /// reasons are told apart by the server's own phrases, which are stable since PostgreSQL 9.
 enum ConnectionFailure {
     static func explain(_ reason: String, target: ConnectionString) -> PostgresError {
-        let facts = reason.split(separator: "\n").joined(separator: "\n")
+        let facts = reason.split(whereSeparator: \.isNewline).joined(separator: "\n")
         let known = hints.first { facts.contains($0.phrase) }
         return PostgresError(
             "could not connect to \(target.place)",
@@ -25,10 +25,15 @@ enum ConnectionFailure {
             "Add a line for this host, user and database to the server's pg_hba.conf, then reload it."
         ),
         ("must be superuser or replication role", "42501", "Run on that server: ALTER ROLE … REPLICATION."),
+        ("permission denied to start WAL sender", "42501", "Run on that server: ALTER ROLE … REPLICATION."),
         ("number of requested standby connections", "53300", "Raise max_wal_senders on that server and restart it."),
         ("too many clients", "53300", "Raise max_connections on that server, or close some sessions."),
+        ("too many connections for", "53300", "Raise the CONNECTION LIMIT of the role or the database."),
         ("remaining connection slots", "53300", "Raise max_connections on that server, or close some sessions."),
+        ("not permitted to log in", "28000", "Run on that server: ALTER ROLE … LOGIN."),
         ("does not exist", "3D000", "Check the names of the database and the role; create what is missing."),
+        ("not yet accepting connections", "57P03", "Wait until the server has started, then try again."),
+        ("in recovery mode", "57P03", "The server recovers from a crash; wait until it is done, then try again."),
         ("starting up", "57P03", "Wait until the server has started, then try again."),
         ("shutting down", "57P03", "The server is stopping; try again when it is back."),
         (

@@ -9,19 +9,17 @@ import Foundation
 public struct ConnectionString: Sendable, Hashable {
     private var settings: [String: String]
 
-    /// Parses a connection string.
+    /// Parses a connection string; nothing is connected to.
     ///
-    /// - Throws: a ``PostgresError`` when libpq does not understand it; nothing is connected to.
+    /// Throws a ``PostgresError`` when libpq does not understand it, or when it understands a part
+    /// of a password as something else, such as the `ss@host` of `postgresql://user:pa/ss@host/db`.
     public init(_ text: String) throws(PostgresError) {
+        guard !text.utf8.contains(0) else { throw Self.malformed("It holds a zero byte.") }
         var reason: UnsafeMutablePointer<CChar>?
         guard let options = unsafe PQconninfoParse(text, &reason) else {
-            let detail = unsafe reason.map { unsafe String(cString: $0) }
+            let message = unsafe reason.map { unsafe String(cString: $0) } ?? "out of memory"
             unsafe PQfreemem(reason)
-            throw PostgresError(
-                "could not understand the connection string",
-                detail: detail.map { Self.sentence(withoutSecretsOf: text, from: $0) },
-                hint: "Write postgresql://user@host:5432/database or \"host=… port=… dbname=… user=…\"."
-            )
+            throw Self.malformed("libpq says: \(Self.withoutQuotes(message)).")
         }
         defer { unsafe PQconninfoFree(options) }
         settings = [:]
@@ -32,6 +30,7 @@ public struct ConnectionString: Sendable, Hashable {
             }
             unsafe option += 1
         }
+        if let complaint = Self.misreading(of: text, as: settings) { throw Self.malformed(complaint) }
     }
 
     /// A connection string of settings that we chose ourselves.
@@ -62,34 +61,74 @@ public struct ConnectionString: Sendable, Hashable {
 
     /// Keyword form without the password, and the environment that carries it: what a child process such as pg_dump gets.
     ///
-    /// A password on a command line would be readable by everyone on the machine.
+    /// A password on a command line would be readable by everyone on the machine. Other secrets, such
+    /// as the passphrase of a client key, have no variable and are left out: the child asks or fails.
     public var forChildProcess: (argument: String, environment: [String: String]) {
         var visible = settings
         var environment: [String: String] = [:]
         if let password = visible.removeValue(forKey: "password") { environment["PGPASSWORD"] = password }
-        if let password = visible.removeValue(forKey: "sslpassword") { environment["PGSSLPASSWORD"] = password }
+        for secret in Self.secrets { visible[secret] = nil }
         return (Self.text(of: visible), environment)
     }
 
+    /// The keywords that libpq itself never shows.
+    private static let secrets = [
+        "password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key",
+    ]
+
     private static func text(of settings: [String: String]) -> String {
         settings.sorted { $0.key < $1.key }.map { keyword, value in
-            let escaped = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
-            return "\(keyword)='\(escaped)'"
+            "\(keyword)='\(value.prefixing(["\\", "'"], with: "\\"))'"
         }.joined(separator: " ")
     }
 
-    /// libpq quotes the offending text in its message, and that text may hold the password.
-    private static func sentence(withoutSecretsOf text: String, from message: String) -> String {
-        let line = message.split(separator: "\n").first.map(String.init) ?? message
-        return line.contains(text) ? line.replacing(text, with: "***") : line.replacing(/".*"/, with: "\"***\"")
+    private static func malformed(_ detail: String) -> PostgresError {
+        PostgresError(
+            "could not understand the connection string",
+            detail: detail,
+            hint: """
+                Write postgresql://user@host:5432/database or "host=… port=… dbname=… user=…". In the first form \
+                write %40 for @, %2F for /, %3A for : and %25 for % in a password; in the second put single quotes \
+                around a value with spaces, and a backslash before a quote or a backslash.
+                """
+        )
+    }
+
+    /// libpq quotes the offending text in its message, and that text may be a part of the password,
+    /// with quotes and line ends of its own: so everything from the first quote to the last is hidden.
+    private static func withoutQuotes(_ message: String) -> String {
+        let scalars = message.unicodeScalars
+        guard let first = scalars.firstIndex(of: "\""), let last = scalars.lastIndex(of: "\"") else {
+            return message.trimmingCharacters(in: .newlines)
+        }
+        let rest = String(scalars[scalars.index(after: last)...])
+        return String(scalars[..<first]) + "\"***\"" + rest.trimmingCharacters(in: .newlines)
+    }
+
+    /// Says so when a part of a password must have become a host, a port or a database, which are shown to people.
+    private static func misreading(of text: String, as settings: [String: String]) -> String? {
+        let port = settings["port"] ?? ""
+        guard port.allSatisfy({ $0.isASCII && $0.isNumber || $0 == "," || $0 == " " }) else {
+            return "The port is not a number."
+        }
+        if settings["dbname"]?.contains("://") == true { return "The database's name is a connection string itself." }
+        guard text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") else { return nil }
+        // One @ follows the user; more of them, or one without a user, are not what was meant.
+        let stray = text.unicodeScalars.count { $0 == "@" } > (settings["user"] == nil ? 0 : 1)
+        // An abstract Unix socket begins with @.
+        let hasSign = settings["dbname"]?.contains("@") == true || settings["host"]?.dropFirst().contains("@") == true
+        return stray && hasSign ? "There is an @ in the host or the database." : nil
     }
 }
 
-extension ConnectionString: CustomStringConvertible, CustomDebugStringConvertible {
+extension ConnectionString: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// What `dump` and a test's failed expectation print: nothing that ``description`` hides.
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+
     /// The keyword form with secrets as `***`.
     public var description: String {
         var shown = settings
-        for secret in ["password", "sslpassword"] where shown[secret] != nil { shown[secret] = "***" }
+        for secret in Self.secrets where shown[secret] != nil { shown[secret] = "***" }
         return Self.text(of: shown)
     }
 

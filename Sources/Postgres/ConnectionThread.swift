@@ -17,7 +17,10 @@ final class ConnectionThread: TaskExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let executor = unsafe asUnownedTaskExecutor()
-        queue.async { unsafe job.runSynchronously(on: executor) }
+        // The job may be the last to hold the executor, so the closure holds it too.
+        queue.async { [self] in
+            withExtendedLifetime(self) { unsafe job.runSynchronously(on: executor) }
+        }
     }
 }
 

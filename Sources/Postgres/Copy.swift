@@ -1,32 +1,38 @@
 private import CLibPQ
+import Foundation
 
 extension Connection {
-    /// Starts `COPY … TO STDOUT` and hands its bytes to `body`, one message of the server at a time.
+    /// Runs `COPY … TO STDOUT`, hands its bytes to `body`, one message of the server at a time, and returns the number of rows.
     ///
     /// The buffer belongs to libpq and is valid only within the call. A message of text or binary
-    /// COPY is one row, without any promise to stay so.
-    ///
-    /// - Returns: how many rows were copied.
+    /// COPY is one row, without any promise to stay so. When `body` throws, the COPY is cancelled on
+    /// the server, which fails the transaction that it runs in.
     public func copyOut(
         _ sql: SQL,
         _ body: (UnsafeRawBufferPointer) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Int {
         try waiting { () throws(PostgresError) in
             try startCopy(sql, expecting: PGRES_COPY_OUT)
-            while true {
-                var message: UnsafeMutablePointer<CChar>?
-                let length = unsafe PQgetCopyData(handle, &message, 0)
-                guard length > 0 else { break }
-                defer { unsafe PQfreemem(message) }
-                try unsafe body(UnsafeRawBufferPointer(start: message, count: Int(length)))
+            do throws(PostgresError) {
+                while true {
+                    var message: UnsafeMutablePointer<CChar>?
+                    let length = unsafe PQgetCopyData(handle, &message, 0)
+                    guard length > 0 else { break }
+                    defer { unsafe PQfreemem(message) }
+                    try unsafe body(UnsafeRawBufferPointer(start: message, count: Int(length)))
+                }
+            } catch {
+                leaveCopy(saying: error.message)
+                throw error
             }
             return try endCopy()
         }
     }
 
-    /// Runs `COPY … FROM STDIN` with the bytes that `body` writes; an error thrown by `body` fails the COPY on the server.
+    /// Runs `COPY … FROM STDIN` with the bytes that `body` writes, and returns the number of rows.
     ///
-    /// - Returns: how many rows were copied.
+    /// An error thrown by `body` fails the COPY on the server. An error of the server, such as a
+    /// duplicate key, is thrown by the next write of 128 KiB, not only at the end.
     public func copyIn(
         _ sql: SQL,
         _ body: (CopyWriter) throws(PostgresError) -> Void
@@ -34,31 +40,33 @@ extension Connection {
         try waiting { () throws(PostgresError) in
             try startCopy(sql, expecting: PGRES_COPY_IN)
             let writer = CopyWriter(connection: self)
+            unsafe PQsetnonblocking(handle, 1)
             do throws(PostgresError) {
+                defer { unsafe PQsetnonblocking(handle, 0) }
                 try body(writer)
                 try writer.flush()
             } catch {
-                unsafe PQputCopyEnd(handle, error.message)
-                // The server answers a failed COPY with an error of its own; the first one tells more,
-                // unless it only says that the server had stopped to read.
-                let answer = endFailedCopy()
-                if let answer, error == .copyRefused { throw answer }
+                // The server answers with an error of its own. The first one tells more, unless it
+                // only says that the server no longer took rows.
+                let answer = leaveCopy(saying: error.message)
+                if writer.isRefused { throw answer ?? libpqFailure() }
                 throw error
             }
-            guard unsafe PQputCopyEnd(handle, nil) == 1 else { throw connectionLost() }
+            guard unsafe PQputCopyEnd(handle, nil) == 1 else {
+                throw leaveCopy(saying: "the end could not be sent") ?? libpqFailure()
+            }
             return try endCopy()
         }
     }
 
-    /// Copies rows from one server to another without looking at them.
+    /// Copies rows from one server to another without looking at them, and returns the number that the target took.
     ///
     /// Bytes go from libpq's buffer of the source into one buffer of 128 KiB and from there to the
     /// target: small rows are sent together, which spares the target a quarter of its work.
+    /// `sourceSQL` is a `COPY … TO STDOUT` that runs on `source`. `progress` gets the rows and the
+    /// bytes that were read since its last call, about every 128 KiB.
     ///
-    /// - Parameters:
-    ///   - source: runs `sourceSQL`, a `COPY … TO STDOUT`.
-    ///   - progress: gets the rows and the bytes that were read since its last call, about every 128 KiB.
-    /// - Returns: the number of rows that the target took.
+    /// When one side fails, the COPY of the other is cancelled, and the failure that came first is thrown.
     public func copyIn(
         _ sql: SQL,
         from source: Connection,
@@ -82,15 +90,32 @@ extension Connection {
     }
 
     private func startCopy(_ sql: SQL, expecting status: ExecStatusType) throws(PostgresError) {
+        try Self.refuseZeroBytes(in: [sql.text])
         let result = unsafe PQexec(handle, sql.text)
-        let actual = unsafe PQresultStatus(result)
-        _ = try unsafe rows(of: result, statement: sql)
-        guard actual == status else {
-            throw PostgresError("a COPY statement is needed here", detail: "The statement was: \(sql.text)")
+        switch unsafe PQresultStatus(result) {
+        case status:
+            unsafe PQclear(result)
+            return
+        case PGRES_COPY_IN, PGRES_COPY_OUT:
+            unsafe PQclear(result)
+            leaveCopy(saying: "the COPY goes the wrong way")
+        default:
+            _ = try unsafe rows(of: result)
         }
+        throw PostgresError("a COPY statement is needed here", detail: "The statement was: \(sql.text)")
     }
 
-    private func endFailedCopy() -> PostgresError? {
+    /// Ends a COPY before its time, so that the session can go on, and returns what the server said to it.
+    ///
+    /// A COPY to us is cancelled: without that, libpq would read and drop the rest of the table.
+    @discardableResult
+    func leaveCopy(saying reason: String) -> PostgresError? {
+        var message: UnsafeMutablePointer<CChar>?
+        let isFromServer = unsafe PQputCopyEnd(handle, String(reason.prefix(500))) != 1
+        if isFromServer, unsafe PQgetCopyData(handle, &message, 1) >= 0 {
+            canceller.sendRequest()
+            repeat { unsafe PQfreemem(message) } while unsafe PQgetCopyData(handle, &message, 0) > 0
+        }
         do throws(PostgresError) {
             _ = try endCopy()
             return nil
@@ -99,10 +124,18 @@ extension Connection {
         }
     }
 
+    /// Reads the results of a COPY, and throws the first failure among them.
     private func endCopy() throws(PostgresError) -> Int {
         var affected = 0
         var failure: PostgresError?
         while let result = unsafe PQgetResult(handle) {
+            let status = unsafe PQresultStatus(result)
+            guard status != PGRES_COPY_IN, status != PGRES_COPY_OUT else {
+                // Another COPY in the same text, or one that did not end: it would come again for ever.
+                unsafe PQclear(result)
+                failure = failure ?? PostgresError("could not end a COPY")
+                break
+            }
             do throws(PostgresError) {
                 affected = try unsafe rows(of: result).affected
             } catch {
@@ -111,19 +144,8 @@ extension Connection {
             guard unsafe PQstatus(handle) == CONNECTION_OK else { break }
         }
         if let failure { throw failure }
-        guard unsafe PQstatus(handle) == CONNECTION_OK else { throw connectionLost() }
+        guard unsafe PQstatus(handle) == CONNECTION_OK else { throw libpqFailure() }
         return affected
-    }
-
-    fileprivate func put(_ bytes: UnsafeRawBufferPointer) throws(PostgresError) {
-        var rest = unsafe bytes
-        // libpq takes an Int32 of bytes at once.
-        while unsafe !rest.isEmpty {
-            let part = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
-            let start = unsafe part.baseAddress?.assumingMemoryBound(to: CChar.self)
-            guard unsafe PQputCopyData(handle, start, Int32(part.count)) == 1 else { throw .copyRefused }
-            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
-        }
     }
 }
 
@@ -133,6 +155,9 @@ extension Connection {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
     private var fill = 0
 
+    /// Whether the server takes no more rows; its own error follows as a result.
+    fileprivate private(set) var isRefused = false
+
     fileprivate init(connection: Connection) {
         self.connection = connection
     }
@@ -141,9 +166,7 @@ extension Connection {
         unsafe buffer.deallocate()
     }
 
-    /// Adds bytes; they need not end at a row's end.
-    ///
-    /// - Returns: whether the buffer was sent to the server meanwhile.
+    /// Adds bytes, which need not end at a row's end, and returns whether the buffer was sent to the server meanwhile.
     @discardableResult
     public func write(_ bytes: UnsafeRawBufferPointer) throws(PostgresError) -> Bool {
         var flushed = false
@@ -152,7 +175,7 @@ extension Connection {
             flushed = true
         }
         guard unsafe bytes.count <= buffer.count else {
-            try unsafe connection.put(bytes)
+            try unsafe send(bytes)
             return true
         }
         unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[fill...]).copyMemory(from: bytes)
@@ -161,12 +184,52 @@ extension Connection {
     }
 
     fileprivate func flush() throws(PostgresError) {
-        try unsafe connection.put(UnsafeRawBufferPointer(rebasing: buffer[..<fill]))
-        fill = 0
+        defer { fill = 0 }
+        try unsafe send(UnsafeRawBufferPointer(rebasing: buffer[..<fill]))
     }
-}
 
-extension PostgresError {
-    /// The server no longer takes COPY data; its own error follows as a result.
-    fileprivate static let copyRefused = PostgresError("the server refused the rows of a COPY", sqlState: "08006")
+    /// Sends in parts: a message of 1 GiB is more than the server takes.
+    private func send(_ bytes: UnsafeRawBufferPointer) throws(PostgresError) {
+        var rest = unsafe bytes
+        while unsafe !rest.isEmpty {
+            if connection.canceller.isCancelled { throw .cancelled }
+            let part = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(buffer.count))
+            let start = unsafe part.baseAddress?.assumingMemoryBound(to: CChar.self)
+            guard !serverHasFailed(), unsafe PQputCopyData(connection.handle, start, Int32(part.count)) == 1 else {
+                throw refused()
+            }
+            try waitUntilSent()
+            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+        }
+    }
+
+    /// Waits by ourselves, where a blocking libpq would read the server's error, keep it, and send on.
+    private func waitUntilSent() throws(PostgresError) {
+        while true {
+            let left = unsafe PQflush(connection.handle)
+            if left == 0 { return }
+            guard left > 0, !serverHasFailed() else { throw refused() }
+            if connection.canceller.isCancelled { throw .cancelled }
+            var socket = unsafe pollfd(fd: PQsocket(connection.handle), events: Int16(POLLOUT | POLLIN), revents: 0)
+            guard unsafe poll(&socket, 1, 1000) > 0, Int32(socket.revents) & POLLIN != 0 else { continue }
+            guard !serverHasFailed(), unsafe PQconsumeInput(connection.handle) == 1 else { throw refused() }
+        }
+    }
+
+    /// Whether the next message of the server is an error.
+    ///
+    /// libpq does not read messages before the end of a COPY to the server, which then drops the
+    /// rest of a table after its first wrong row. On an encrypted connection nobody can look ahead,
+    /// and the error comes at the end.
+    private func serverHasFailed() -> Bool {
+        guard !connection.isEncrypted else { return false }
+        var kind: UInt8 = 0
+        let length = unsafe recv(PQsocket(connection.handle), &kind, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return length == 1 && kind == UInt8(ascii: "E")
+    }
+
+    private func refused() -> PostgresError {
+        isRefused = true
+        return PostgresError("the server takes no more rows of a COPY")
+    }
 }

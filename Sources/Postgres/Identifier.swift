@@ -15,7 +15,33 @@ public struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLitera
 
     /// The name in double quotes, with those inside it doubled; always quoted, so that no keyword list is needed.
     public var quoted: String {
-        "\"" + name.replacing("\"", with: "\"\"") + "\""
+        "\"" + name.prefixing(["\""], with: "\"") + "\""
+    }
+
+    /// Compares bytes, as the server does: an `é` of one code point is not one of two, though Swift's strings are equal.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.name.utf8.elementsEqual(right.name.utf8)
+    }
+
+    /// Hashes the name's bytes.
+    public func hash(into hasher: inout Hasher) {
+        for byte in name.utf8 { hasher.combine(byte) }
+    }
+}
+
+extension String {
+    /// Puts `mark` before each of `scalars`.
+    ///
+    /// Works on Unicode scalars: to Swift a quote and a combining accent after it are one character,
+    /// which is not the quote, while the server sees the quote.
+    func prefixing(_ scalars: Set<Unicode.Scalar>, with mark: Unicode.Scalar) -> String {
+        guard unicodeScalars.contains(where: scalars.contains) else { return self }
+        var marked = UnicodeScalarView()
+        for scalar in unicodeScalars {
+            if scalars.contains(scalar) { marked.append(mark) }
+            marked.append(scalar)
+        }
+        return String(marked)
     }
 }
 
@@ -39,7 +65,21 @@ public struct QualifiedName: Sendable, Hashable, Codable, Comparable {
 
     /// Orders by schema, then by name, both by their bytes.
     public static func < (left: Self, right: Self) -> Bool {
-        (left.schema, left.name) < (right.schema, right.name)
+        left.schema.utf8.elementsEqual(right.schema.utf8)
+            ? left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+            : left.schema.utf8.lexicographicallyPrecedes(right.schema.utf8)
+    }
+
+    /// Compares bytes, as the server does.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.schema.utf8.elementsEqual(right.schema.utf8) && left.name.utf8.elementsEqual(right.name.utf8)
+    }
+
+    /// Hashes the bytes of both names.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(Identifier(schema))
+        hasher.combine(Identifier(name))
+        hasher.combine(schema.utf8.count)
     }
 }
 

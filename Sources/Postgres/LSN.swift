@@ -14,7 +14,7 @@ public struct LSN: Sendable, Hashable, Comparable {
     /// Reads the form that servers print, `16/B374D848`.
     public init?(_ text: some StringProtocol) {
         let halves = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard halves.count == 2,
+        guard halves.count == 2, halves.allSatisfy({ $0.allSatisfy(\.isHexDigit) }),
             let high = UInt32(halves[0], radix: 16),
             let low = UInt32(halves[1], radix: 16)
         else { return nil }

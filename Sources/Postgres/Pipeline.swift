@@ -3,21 +3,26 @@ private import CLibPQ
 extension Connection {
     /// Runs `body`, which sends statements without waiting for their results, and then reads what is left of them.
     ///
-    /// After the first error the server skips what follows; `body` need not notice. Bytes in flight
-    /// stay below 1 MiB plus one statement: libpq moves its whole backlog in memory whenever a part
-    /// of it goes out, and a server that cannot send results stops reading.
+    /// After the first error the server skips what follows; `body` need not notice.
+    /// Bytes in flight stay below 1 MiB plus one statement: libpq moves
+    /// its whole backlog in memory whenever a part of it goes out, and a server that cannot send
+    /// results stops reading.
     ///
-    /// - Throws: the first error of the server, or the first result whose number of rows was not the
-    ///   expected one, as ``PostgresError`` with SQLSTATE P0002.
+    /// Throws the first error of the server, or the first result whose number of rows was not the
+    /// expected one, as ``PostgresError`` with SQLSTATE P0002. To undo what was sent before a wrong
+    /// number of rows or an error of `body`, put the pipeline into a ``transaction(_:_:)``, whose
+    /// COMMIT comes after all results; without one, the statements before each synchronization
+    /// commit together, unless the server itself failed.
     public func pipeline(_ body: (Pipeline) throws(PostgresError) -> Void) throws(PostgresError) {
         try waiting { () throws(PostgresError) in
-            guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionLost() }
+            guard unsafe PQenterPipelineMode(handle) == 1 else { throw libpqFailure() }
             let pipeline = Pipeline(connection: self)
             var failure: PostgresError?
             do throws(PostgresError) { try body(pipeline) } catch { failure = error }
             do throws(PostgresError) { try pipeline.synchronize() } catch { failure = failure ?? error }
-            _ = unsafe PQexitPipelineMode(handle)
+            let exited = unsafe PQexitPipelineMode(handle)
             if let failure { throw failure }
+            if exited != 1 { throw libpqFailure() }
         }
     }
 }
@@ -43,15 +48,21 @@ public final class Pipeline {
 
     /// Sends a prepared statement with parameters in binary form.
     ///
-    /// - Parameters:
-    ///   - values: the parameters' bytes as the types' receive functions read them; nil is NULL. They are copied.
-    ///   - rows: the number of rows it must change; nil when any number is right.
+    /// `values` are the parameters' bytes as the types' receive functions read them; nil is NULL.
+    /// They are copied. `rows` is the number of rows it must change; nil when any number is right.
     public func send(
         _ statement: PreparedStatement,
         _ values: [UnsafeRawBufferPointer?],
         expecting rows: Int? = nil
     ) throws(PostgresError) {
         let size = unsafe values.reduce(64) { unsafe $0 + ($1?.count ?? 0) }
+        let count = unsafe values.count
+        guard size < 1 << 30, count == statement.parameterCount else {
+            throw PostgresError(
+                "cannot send \(count) values of \(size) bytes",
+                detail: "The statement takes \(statement.parameterCount) values, and a message is at most 1 GiB."
+            )
+        }
         try makeRoom(for: size)
         let pointers = unsafe values.map { unsafe $0.flatMap { unsafe Self.start(of: $0) } }
         let lengths = unsafe values.map { unsafe Int32($0?.count ?? 0) }
@@ -70,26 +81,28 @@ public final class Pipeline {
 
     /// Sends a statement without parameters.
     public func send(_ sql: SQL, expecting rows: Int? = nil) throws(PostgresError) {
-        try makeRoom(for: sql.text.utf8.count)
+        try Connection.refuseZeroBytes(in: [sql.text])
+        let size = 64 + sql.text.utf8.count
+        try makeRoom(for: size)
         let sent = unsafe PQsendQueryParams(connection.handle, sql.text, 0, nil, nil, nil, nil, 0)
-        try note(sent: sent, bytes: sql.text.utf8.count, expecting: rows)
+        try note(sent: sent, bytes: size, expecting: rows)
     }
 
     /// Prepares a statement on the way, which can be sent at once.
     public func prepare(_ sql: SQL, types: [UInt32]) throws(PostgresError) -> PreparedStatement {
+        try Connection.refuseZeroBytes(in: [sql.text])
         let name = connection.nextStatementName()
-        try makeRoom(for: sql.text.utf8.count)
+        let size = 64 + sql.text.utf8.count
+        try makeRoom(for: size)
         let sent = unsafe PQsendPrepare(connection.handle, name, sql.text, Int32(types.count), types)
-        try note(sent: sent, bytes: sql.text.utf8.count, expecting: nil)
+        try note(sent: sent, bytes: size, expecting: nil)
         return PreparedStatement(name: name, parameterCount: types.count)
     }
 
-    /// Waits for the results of everything sent so far.
-    ///
-    /// - Throws: the first failure. The server has rolled back, or will at the next ROLLBACK.
+    /// Waits for the results of everything sent so far, and throws the first failure among them.
     public func synchronize() throws(PostgresError) {
         if connection.canceller.isCancelled { throw .cancelled }
-        guard unsafe PQpipelineSync(connection.handle) == 1 else { throw connection.connectionLost() }
+        guard unsafe PQpipelineSync(connection.handle) == 1 else { throw failure ?? connection.libpqFailure() }
         try readResults()
         while let result = unsafe PQgetResult(connection.handle) {
             let isSync = unsafe PQresultStatus(result) == PGRES_PIPELINE_SYNC
@@ -105,13 +118,13 @@ public final class Pipeline {
     private func makeRoom(for size: Int) throws(PostgresError) {
         guard bytesInFlight > 0, bytesInFlight + size > Self.limit else { return }
         guard unsafe PQsendFlushRequest(connection.handle) == 1, unsafe PQflush(connection.handle) >= 0 else {
-            throw connection.connectionLost()
+            throw failure ?? connection.libpqFailure()
         }
         try readResults()
     }
 
     private func note(sent: Int32, bytes: Int, expecting rows: Int?) throws(PostgresError) {
-        guard sent == 1 else { throw connection.connectionLost() }
+        guard sent == 1 else { throw failure ?? connection.libpqFailure() }
         expected.append((rows, tag))
         bytesInFlight += bytes
     }
@@ -141,7 +154,7 @@ public final class Pipeline {
                 failure = failure ?? error
             }
         }
-        guard unsafe PQstatus(connection.handle) == CONNECTION_OK else { throw failure ?? connection.connectionLost() }
+        guard unsafe PQstatus(connection.handle) == CONNECTION_OK else { throw failure ?? connection.libpqFailure() }
     }
 
     /// libpq takes a null pointer for NULL, so a value of no bytes needs an address that is not null; it is never read.

@@ -25,6 +25,9 @@ public struct PostgresError: Error, Sendable, Hashable {
     /// The table the server named, as it was found by a constraint or a column check.
     public var table: QualifiedName?
 
+    /// The column the server named, as it was found null where it must not be.
+    public var column: String?
+
     /// The constraint the server named.
     public var constraint: String?
 
@@ -41,12 +44,14 @@ public struct PostgresError: Error, Sendable, Hashable {
 
     /// Whether the failure means that the session is gone, so that only a new one can go on.
     ///
-    /// SQLSTATE class 08 is a connection exception, 57P01 to 57P05 are shutdowns of the session or
-    /// the server; libpq reports a lost socket without any SQLSTATE of the server, which
-    /// ``Connection`` turns into 08006.
+    /// SQLSTATE class 08 is a connection exception, except 08P01, which is our own fault; 57P01 to
+    /// 57P05 are shutdowns of the session or the server, 25P03 and 25P04 end a session whose
+    /// transaction took too long; libpq reports a lost socket without any SQLSTATE of the server,
+    /// which ``Connection`` turns into 08006.
     public var isConnectionLoss: Bool {
         guard let sqlState else { return false }
-        return sqlState.hasPrefix("08") || ["57P01", "57P02", "57P03", "57P05"].contains(sqlState)
+        return sqlState.hasPrefix("08") && sqlState != "08P01"
+            || ["57P01", "57P02", "57P03", "57P05", "25P03", "25P04"].contains(sqlState)
     }
 
     /// Whether another try of the same work may succeed: a lock not got in time, a deadlock, a serialization failure.

@@ -16,9 +16,8 @@ extension Connection {
     ///
     /// Waits until every transaction that runs now and has written has ended; `lock_timeout` bounds
     /// that wait. Needs a connection with `replication=database`. Uses one slot and, while it is
-    /// being created, one WAL sender. (Manual, "Streaming Replication Protocol".)
-    ///
-    /// - Parameter isTemporary: whether the slot goes away with the connection.
+    /// being created, one WAL sender. A temporary slot goes away with the connection. (Manual,
+    /// "Streaming Replication Protocol".)
     public func createSlot(_ name: Identifier, isTemporary: Bool) throws(PostgresError) -> CreatedSlot {
         let temporary: SQL = isTemporary ? "TEMPORARY " : ""
         let failover: SQL = majorVersion >= 17 && !isTemporary ? ", FAILOVER true" : ""
@@ -42,10 +41,10 @@ extension Connection {
 
     /// Starts to stream a logical slot.
     ///
-    /// - Parameters:
-    ///   - start: transactions whose commit record begins before it are left out. A position before what
-    ///     the slot has confirmed is *silently* moved forward by the server, so check it before.
-    ///   - isBinary: whether values come as their types' send functions write them.
+    /// Transactions whose commit record begins before `start` are left out. A position before what
+    /// the slot has confirmed is *silently* moved forward by the server, so check it before. Values
+    /// come as text, or with `isBinary` as their types' send functions write them. The connection
+    /// serves for nothing else afterwards.
     public func startReplication(
         slot: Identifier,
         publication: Identifier,
@@ -53,12 +52,20 @@ extension Connection {
         isBinary: Bool
     ) throws(PostgresError) -> ReplicationStream {
         try waiting { () throws(PostgresError) in
+            // The grammar of replication commands knows no E'' and no backslash: only the quote is doubled.
+            let names = SQL(trusting: "'" + publication.quoted.prefixing(["'"], with: "'") + "'")
+            let options: SQL = majorVersion >= 14 ? ", messages 'true', binary '\(SQL(trusting: "\(isBinary)"))'" : ""
             let sql: SQL = """
                 START_REPLICATION SLOT \(slot) LOGICAL \(SQL(trusting: start.description)) \
-                (proto_version '1', publication_names \(literal: publication.quoted), \
-                messages 'true', binary \(literal: isBinary ? "true" : "false"))
+                (proto_version '1', publication_names \(names)\(options))
                 """
-            _ = try unsafe rows(of: PQexec(handle, sql.text), statement: sql)
+            try Self.refuseZeroBytes(in: [sql.text])
+            let result = unsafe PQexec(handle, sql.text)
+            guard unsafe PQresultStatus(result) == PGRES_COPY_BOTH else {
+                _ = try unsafe rows(of: result)
+                throw PostgresError("the server did not start to stream slot \(slot.quoted)")
+            }
+            unsafe PQclear(result)
             return ReplicationStream(connection: self)
         }
     }
@@ -85,9 +92,7 @@ public final class ReplicationStream {
     ///
     /// When nothing has come it waits 200 µs before it reads the socket again: a reader that wakes
     /// for each message makes the server's sender burn twice the processor time, and halves the rate.
-    ///
-    /// - Parameter timeout: how long to wait for the first message, in milliseconds.
-    /// - Returns: false when nothing came in that time.
+    /// `timeout` is in milliseconds; returns false when nothing came in that time.
     public func receive(
         timeout: Int32,
         _ handler: (Message) throws(PostgresError) -> Void
@@ -95,18 +100,21 @@ public final class ReplicationStream {
         if connection.canceller.isCancelled { throw .cancelled }
         if try unsafe drain(handler) { return true }
         usleep(200)
-        guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.connectionLost() }
+        // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
+        for _ in 0..<(connection.isEncrypted ? 2 : 1) {
+            guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
+        }
         if try unsafe drain(handler) { return true }
         var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
-        guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.connectionLost() }
+        guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
         return try unsafe drain(handler)
     }
 
     /// Tells the server how far we are (manual, "Standby status update").
     ///
-    /// - Parameter flushed: the server may throw away its log before it, and will not send
-    ///   transactions that committed before it again.
+    /// The server may throw away its log before `flushed`, and will not send transactions that
+    /// committed before it again.
     public func sendStatus(received: LSN, flushed: LSN) throws(PostgresError) {
         var bytes: [UInt8] = [UInt8(ascii: "r")]
         func append(_ value: UInt64) {
@@ -124,7 +132,7 @@ public final class ReplicationStream {
                 Int32(buffer.count)
             )
         }
-        guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.connectionLost() }
+        guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.libpqFailure() }
     }
 
     private func drain(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
@@ -149,7 +157,7 @@ public final class ReplicationStream {
             guard unsafe PQresultStatus(result) != PGRES_COPY_BOTH, unsafe PQresultStatus(result) != PGRES_COPY_IN
             else { break }
         }
-        return connection.connectionLost()
+        return connection.libpqFailure()
     }
 
     private static func parse(_ bytes: UnsafeRawBufferPointer) -> Message? {
@@ -157,10 +165,10 @@ public final class ReplicationStream {
             unsafe LSN(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
         }
         switch unsafe bytes[0] {
-        case UInt8(ascii: "w"):
+        case UInt8(ascii: "w") where bytes.count >= 25:
             // 'w', start of the data, end of the log, clock: 1 + 3 × 8 bytes, then the payload.
             return unsafe .change(walStart: position(at: 1), payload: UnsafeRawBufferPointer(rebasing: bytes[25...]))
-        case UInt8(ascii: "k"):
+        case UInt8(ascii: "k") where bytes.count >= 18:
             return unsafe .keepalive(walEnd: position(at: 1), wantsReply: bytes[17] == 1)
         default:
             return nil

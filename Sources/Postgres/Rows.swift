@@ -10,9 +10,13 @@ private import CLibPQ
     /// How many rows the statement inserted, updated, deleted, copied or selected.
     public let affected: Int
 
+    /// The command's tag, such as `COMMIT` or `INSERT 0 1`.
+    let tag: String
+
     init(taking result: OpaquePointer) {
         unsafe self.result = result
         count = unsafe Int(PQntuples(result))
+        tag = unsafe String(cString: PQcmdStatus(result))
         affected = unsafe Int(String(cString: PQcmdTuples(result))) ?? 0
     }
 
@@ -45,7 +49,10 @@ extension Rows: RandomAccessCollection {
     /// The index past the last row.
     public var endIndex: Int { count }
     /// One row.
-    public subscript(position: Int) -> Row { Row(rows: self, index: position) }
+    public subscript(position: Int) -> Row {
+        precondition((0..<count).contains(position), "no such row")
+        return Row(rows: self, index: position)
+    }
 }
 
 /// One row of a result.
@@ -63,8 +70,8 @@ public struct Row {
 
     /// The value of a column by its name.
     ///
-    /// - Throws: when there is no such column, when it is NULL, or when it is not of that type: a
-    ///   fault of the query, never of the data.
+    /// Throws when there is no such column, when it is NULL, or when it is not of that type: a
+    /// fault of the query, never of the data.
     public func callAsFunction<Value: ColumnValue>(
         _ column: String,
         as type: Value.Type = Value.self

@@ -65,9 +65,9 @@ extension SQL: ExpressibleByStringInterpolation {
             text += name.quoted
         }
 
-        /// Adds a whole number.
+        /// Adds a whole number; a space keeps a negative one from making a comment of a minus before it.
         public mutating func appendInterpolation(_ number: some BinaryInteger) {
-            text += String(number)
+            text += number < 0 ? " \(number)" : "\(number)"
         }
 
         /// Adds a log sequence number as a quoted literal.
@@ -77,8 +77,9 @@ extension SQL: ExpressibleByStringInterpolation {
 
         /// Adds a string as an SQL literal, safe whatever `standard_conforming_strings` says.
         public mutating func appendInterpolation(literal string: String) {
-            let doubled = string.replacing("'", with: "''")
-            text += doubled.contains("\\") ? " E'" + doubled.replacing("\\", with: "\\\\") + "'" : "'" + doubled + "'"
+            let doubled = string.prefixing(["'"], with: "'")
+            let hasBackslash = string.unicodeScalars.contains("\\")
+            text += hasBackslash ? " E'" + doubled.prefixing(["\\"], with: "\\") + "'" : "'" + doubled + "'"
         }
     }
 }

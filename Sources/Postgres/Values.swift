@@ -72,7 +72,7 @@ extension Array: ParameterValue where Element: ParameterValue {
     public var parameterText: String? {
         let elements = map { element -> String in
             guard let text = element.parameterText else { return "NULL" }
-            return "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+            return "\"" + text.prefixing(["\\", "\""], with: "\\") + "\""
         }
         return "{" + elements.joined(separator: ",") + "}"
     }
@@ -92,35 +92,41 @@ extension Array: ColumnValue where Element: ColumnValue {
 
 /// The text form of a one-dimensional array (manual, "Array Input and Output Syntax").
 enum ArrayText {
+    /// The elements, nil for a NULL; nil for all when the text is no array of one dimension whose bounds start at 1.
     static func elements(of text: String) -> [String?]? {
-        guard text.hasPrefix("{"), text.hasSuffix("}") else { return nil }
+        // Scalars, not characters: an element may begin with a combining mark.
+        let scalars = text.unicodeScalars
+        guard scalars.count >= 2, scalars.first == "{", scalars.last == "}" else { return nil }
+        let inner = scalars.dropFirst().dropLast()
+        if inner.isEmpty { return [] }
         var elements: [String?] = []
-        var current = ""
-        var quoted = false
-        var inQuotes = false
-        var escaped = false
+        var current = String.UnicodeScalarView()
+        var (quoted, inQuotes, escaped) = (false, false, false)
         func flush() {
-            elements.append(!quoted && current == "NULL" ? nil : current)
-            current = ""
+            let element = String(current)
+            elements.append(!quoted && element == "NULL" ? nil : element)
+            current = String.UnicodeScalarView()
             quoted = false
         }
-        let inner = text.dropFirst().dropLast()
-        if inner.isEmpty { return [] }
-        for character in inner.unicodeScalars {
-            if escaped {
-                current.unicodeScalars.append(character)
+        for scalar in inner {
+            switch scalar {
+            case _ where escaped:
+                current.append(scalar)
                 escaped = false
-            } else if character == "\\" {
+            case "\\":
                 escaped = true
-            } else if character == "\"" {
+            case "\"":
                 inQuotes.toggle()
                 quoted = true
-            } else if character == ",", !inQuotes {
+            case "," where !inQuotes:
                 flush()
-            } else {
-                current.unicodeScalars.append(character)
+            case "{" where !inQuotes, "}" where !inQuotes:
+                return nil
+            default:
+                current.append(scalar)
             }
         }
+        guard !inQuotes, !escaped else { return nil }
         flush()
         return elements
     }

@@ -15,7 +15,14 @@ struct Martlet: AsyncParsableCommand {
             """,
         version: Version.text,
         groupedSubcommands: [
-            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self])
+            CommandGroup(
+                name: "MOVE",
+                subcommands: [
+                    MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
+                    FinishCommand.self, AbortCommand.self,
+                ]
+            ),
+            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self]),
         ]
     )
 

@@ -5,7 +5,10 @@ import Testing
 
 /// What the watchdog does when its standard input ends, which is what it sees when martlet is killed.
 struct KeeperTests {
-    @Test(arguments: ["", "initialise secret\n", "initialise secret\nstart\n", "initialise secret\nstart\nstart\n"])
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: ["", "initialise secret\n", "initialise secret\nstart\n", "initialise secret\nstart\nstart\n"]
+    )
     func `nothing is left when the pipe closes at once after`(words: String) async throws {
         let binaries = try await ServerBinaries.find()
         let place = try ServerDirectory.temporary()

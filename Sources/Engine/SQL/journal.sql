@@ -12,6 +12,7 @@ CREATE TABLE martlet.migration (
     plan            jsonb NOT NULL,
     slot_start      pg_lsn,
     has_schema      boolean NOT NULL DEFAULT false,
+    rest_of_schema  text,
     has_constraints boolean NOT NULL DEFAULT false,
     started         timestamptz NOT NULL DEFAULT now(),
     changed         timestamptz NOT NULL DEFAULT now()

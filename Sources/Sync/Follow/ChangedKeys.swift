@@ -4,11 +4,11 @@ import Synchronization
 /// The keys that were changed since somebody began to listen, so that only they need to be compared again.
 ///
 /// Bounded: a table with more than ``limit`` changed keys counts as changed in whole.
-final class ChangedKeys: Sendable {
+public final class ChangedKeys: Sendable {
     static let limit = 100_000
 
     /// What changed in one table.
-    enum Change: Sendable {
+    public enum Change: Sendable {
         /// These rows; each key as ``ChangeSet`` writes it: per column i32 length or -1, then the bytes.
         case keys([[UInt8]])
         /// More than was counted, or a table whose rows have no key.
@@ -27,17 +27,26 @@ final class ChangedKeys: Sendable {
 
     private let state = Mutex(State())
 
-    /// Begins, and forgets what was noted before.
-    func listen() {
+    /// Whether keys are noted.
+    var isListening: Bool { state.withLock(\.isListening) }
+
+    /// How many keys are noted; a table that changed in whole counts with the limit.
+    var count: Int {
+        state.withLock { $0.tables.values.map { $0.isEverything ? Self.limit : $0.map.count }.reduce(0, +) }
+    }
+
+    /// Stops, and forgets what was noted.
+    func stop() {
         state.withLock {
-            $0.isListening = true
+            $0.isListening = false
             $0.tables = [:]
         }
     }
 
-    /// Returns what was noted and goes on with nothing.
-    func take() -> [QualifiedName: Change] {
+    /// Returns what was noted, and goes on, or begins, with nothing.
+    func restart() -> [QualifiedName: Change] {
         state.withLock { state in
+            state.isListening = true
             let taken = state.tables.mapValues { table -> Change in
                 guard !table.isEverything else { return .everything }
                 return .keys((0..<table.map.count).map { Array(table.map.key($0)) })

@@ -18,6 +18,8 @@ public struct FollowPlan: Sendable {
     public var start: LSN
     /// The published tables by their OID on the source: their lane, and the position from which their changes count.
     public var tables: [UInt32: (lane: Int, watermark: LSN)]
+    /// OIDs on the source of tables that a foreign key points at: TRUNCATE cannot empty one of them alone.
+    public var referenced: Set<UInt32>
     /// How many lanes there are.
     public var laneCount: Int
     /// Whether every published column's type may travel in binary form.
@@ -38,6 +40,7 @@ public struct FollowPlan: Sendable {
         stream: String,
         start: LSN,
         tables: [UInt32: (lane: Int, watermark: LSN)],
+        referenced: Set<UInt32> = [],
         laneCount: Int,
         isBinary: Bool,
         confirmation: Confirmation,
@@ -51,6 +54,7 @@ public struct FollowPlan: Sendable {
         self.stream = stream
         self.start = start
         self.tables = tables
+        self.referenced = referenced
         self.laneCount = laneCount
         self.isBinary = isBinary
         self.confirmation = confirmation
@@ -115,14 +119,27 @@ public final class Follower: Sendable {
         while Date() < deadline {
             if Task.isCancelled { throw .cancelled }
             let step = min(deadline, Date(timeIntervalSinceNow: 0.2))
-            if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled { return true }
+            if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled {
+                return true
+            }
         }
         return false
     }
 
-    /// Begins to note which rows change, so that ``takeChangedKeys()`` can name them.
-    func listenToKeys() {
-        changedKeys.listen()
+    /// Whether changed keys are noted: since the last barrier, nothing that changed is unknown.
+    public var isListening: Bool { changedKeys.isListening }
+
+    /// How many rows changed since the last barrier.
+    public var changedRows: Int { changedKeys.count }
+
+    /// The rows that changed since the last barrier, or since the last call.
+    public func takeChangedKeys() -> [QualifiedName: ChangedKeys.Change] {
+        changedKeys.restart()
+    }
+
+    /// Forgets which rows changed, because what was compared before does not count any more.
+    public func stopListening() {
+        changedKeys.stop()
     }
 }
 
@@ -160,6 +177,7 @@ public func withFollower<Result: Sendable>(
         defer {
             group.cancelAll()
             spool.wake()
+            state.update { _ in }
         }
         while let finished = try await group.next() {
             if let result = finished { return result }
@@ -200,6 +218,7 @@ private func apply(
         number: lane,
         tables: plan.tables.filter { $0.value.lane == lane }.mapValues(\.watermark),
         others: Set(others.keys),
+        referenced: plan.referenced,
         format: plan.isBinary ? .binary : .text
     )
     try await withNeutralConnection(

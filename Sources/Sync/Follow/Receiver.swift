@@ -21,7 +21,7 @@ struct Receiver {
         var nextStatus = Date(timeIntervalSinceNow: Self.statusInterval)
         var wantsReply = false
         while true {
-            let any = try stream.receive(timeout: 100) { message throws(PostgresError) in
+            let any = try stream.receive(timeout: 20) { message throws(PostgresError) in
                 switch message {
                 case .change(let lsn, let payload):
                     try writer.append(payload, lsn: lsn)

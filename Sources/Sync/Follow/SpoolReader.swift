@@ -74,7 +74,8 @@ struct SpoolReader {
         let end = segment.end ?? limit.end
         guard offset + UInt64(count) <= end else { return nil }
         let length = max(count, Int(min(end - offset, 256 << 10)))
-        guard window.fill(from: file.descriptor, at: off_t(offset - segment.start), offset: offset, count: length) else {
+        guard window.fill(from: file.descriptor, at: off_t(offset - segment.start), offset: offset, count: length)
+        else {
             return nil
         }
         return window.view(at: offset, count: count)
@@ -104,7 +105,12 @@ struct SpoolReader {
             start = offset
             count = 0
             while count < wanted {
-                let got = pread(descriptor, bytes.baseAddress.map { $0 + count }, wanted - count, position + off_t(count))
+                let got = pread(
+                    descriptor,
+                    bytes.baseAddress.map { $0 + count },
+                    wanted - count,
+                    position + off_t(count)
+                )
                 if got < 0, errno == EINTR { continue }
                 guard got > 0 else { return false }
                 count += got

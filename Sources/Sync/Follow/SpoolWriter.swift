@@ -26,10 +26,23 @@ final class SpoolWriter {
             return
         }
         for start in segments { spool.addSegment(start) }
-        var lastCommit = first
         let last = segments[segments.count - 1]
-        spool.publish(Spool.Published(end: last + Self.length(of: spool.url(ofSegment: last)), through: .zero))
-        var reader = SpoolReader(spool: spool, from: first)
+        let length = Self.length(of: spool.url(ofSegment: last))
+        spool.publish(Spool.Published(end: last + length, through: .zero))
+        // A segment is complete on disk before the next begins, and begins with all Relation messages
+        // known by then: the last one with a commit in it tells everything.
+        for start in segments.reversed() {
+            guard let end = try scan(from: start) else { continue }
+            try cut(after: end, segments: segments)
+            return
+        }
+        try cut(after: first, segments: segments)
+    }
+
+    /// Reads from the start of a segment to the end, and returns where the last transaction ends; nil when there is none.
+    private func scan(from start: UInt64) throws(PostgresError) -> UInt64? {
+        var reader = SpoolReader(spool: spool, from: start)
+        var lastCommit: UInt64?
         while let frame = try reader.next(checking: true) {
             switch PgOutput.kind(of: frame.payload) {
             case .relation: note(relation: frame.payload)
@@ -39,7 +52,7 @@ final class SpoolWriter {
             default: break
             }
         }
-        try cut(after: lastCommit, segments: segments)
+        return lastCommit
     }
 
     deinit {

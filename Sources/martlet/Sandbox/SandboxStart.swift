@@ -11,7 +11,7 @@ struct SandboxStart: Command {
             already is fine and prints the same; new settings restart it. It is ready to be a source or a \
             target of logical replication (wal_level = logical).
 
-            EXAMPLES:
+            EXAMPLES
               martlet sandbox start shop
               martlet sandbox start shop17 --postgres 17
               martlet sandbox start web --tcp auto

@@ -1,0 +1,133 @@
+public import Foundation
+public import Postgres
+
+/// The definitions of a database, as `pg_dump` wrote them: everything but rows.
+public struct SchemaArchive: Sendable {
+    /// What is taken over.
+    public struct Options: Sendable, Hashable, Codable {
+        /// Whether objects keep their owners.
+        public var keepsOwners = true
+        /// Whether GRANTs are taken over.
+        public var keepsPrivileges = true
+
+        /// Takes everything over.
+        public init() {}
+    }
+
+    /// One line of an archive's table of contents.
+    public struct Entry: Sendable, Hashable {
+        /// The line, as pg_restore takes it back with `--use-list`.
+        public let line: String
+        /// The OID of the catalog that the object is in, 1259 for pg_class; 0 for objects that have none.
+        public let catalog: UInt32
+        /// The object's OID on the source.
+        public let oid: UInt32
+        /// The rest: type, schema, name, owner.
+        public let description: String
+    }
+
+    private let programs: ClientPrograms
+    private let options: Options
+    private let file: URL
+
+    /// Dumps the definitions that are visible in `snapshot`; tables in `excluding` are left out with all that belongs to them.
+    public static func dump(
+        _ source: ConnectionString,
+        snapshot: String?,
+        excluding tables: [QualifiedName],
+        options: Options,
+        with programs: ClientPrograms,
+        to file: URL
+    ) async throws -> SchemaArchive {
+        let (conninfo, secrets) = source.forChildProcess
+        var arguments = ["--format=custom", "--schema-only", "--no-subscriptions", "--file=\(file.path)"]
+        if let snapshot { arguments.append("--snapshot=\(snapshot)") }
+        if !options.keepsOwners { arguments.append("--no-owner") }
+        if !options.keepsPrivileges { arguments.append("--no-privileges") }
+        // pg_dump reads patterns: quoted names are taken as they are.
+        arguments += tables.map { "--exclude-table=\($0.quoted)" }
+        arguments += ["--exclude-schema=martlet", "--dbname=\(conninfo)"]
+        _ = try await programs.run("pg_dump", arguments, secrets)
+        return SchemaArchive(programs: programs, options: options, file: file)
+    }
+
+    /// The table of contents, in the order of restoring.
+    public func entries() async throws -> [Entry] {
+        let text = try await programs.run("pg_restore", ["--list", file.path])
+        return text.split(separator: "\n").compactMap { line in
+            // 3391; 1259 16390 INDEX shop orders_pkey owner
+            guard !line.hasPrefix(";"), let semicolon = line.firstIndex(of: ";") else { return nil }
+            let fields = line[line.index(after: semicolon)...].split(separator: " ", maxSplits: 2)
+            guard fields.count == 3, let catalog = UInt32(fields[0]), let oid = UInt32(fields[1]) else { return nil }
+            return Entry(line: String(line), catalog: catalog, oid: oid, description: String(fields[2]))
+        }
+    }
+
+    /// The statements of a section, of those entries that `isIncluded` chooses.
+    public func script(_ section: Section, where isIncluded: (Entry) -> Bool) async throws -> SQL {
+        let chosen = try await entries().filter(isIncluded)
+        let list = file.appendingPathExtension(section.rawValue + ".list")
+        try Data(chosen.map(\.line).joined(separator: "\n").utf8).write(to: list)
+        var arguments = ["--section=\(section.rawValue)", "--use-list=\(list.path)", "--file=-"]
+        if !options.keepsOwners { arguments.append("--no-owner") }
+        if !options.keepsPrivileges { arguments.append("--no-privileges") }
+        let text = try await programs.run("pg_restore", arguments + [file.path])
+        return SQL(trusting: Self.withoutClientCommands(text))
+    }
+
+    /// The parts of a dump by the time they are needed.
+    public enum Section: String, Sendable {
+        /// What tables need before their rows.
+        case preData = "pre-data"
+        /// What is cheaper or only right after the rows.
+        case postData = "post-data"
+    }
+
+    /// `\restrict` and `\unrestrict`, which newer minor versions write around a script, are for psql.
+    ///
+    /// Settings of a newer version that an older target does not know are left out, too.
+    static func withoutClientCommands(_ script: String) -> String {
+        script.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+            !line.hasPrefix("\\restrict ") && !line.hasPrefix("\\unrestrict ")
+                && !line.hasPrefix("SET transaction_timeout =")
+        }.joined(separator: "\n")
+    }
+}
+
+extension ClientPrograms {
+    /// Runs one of the programs and returns what it printed.
+    ///
+    /// - Parameter secrets: environment variables that carry passwords, which must not be on a command line.
+    fileprivate func run(
+        _ program: String,
+        _ arguments: [String],
+        _ secrets: [String: String] = [:]
+    ) async throws -> String {
+        try await withOwnThread("martlet.\(program)") {
+            let process = Process()
+            let output = Pipe()
+            let errors = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID().uuidString).err")
+            _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
+            // The file only holds what the program complained of.
+            defer { try? FileManager.default.removeItem(at: errors) }
+            process.executableURL = URL(filePath: path(program))
+            process.arguments = arguments
+            process.environment = ChildEnvironment.make(for: directory, adding: secrets)
+            process.standardOutput = output
+            process.standardError = try FileHandle(forWritingTo: errors)
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+            let text = output.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            guard process.terminationStatus == 0 else {
+                let complaint = try String(contentsOf: errors, encoding: .utf8)
+                throw PostgresError(
+                    "\(program) could not read or write the definitions of the schema",
+                    detail: complaint.trimmingCharacters(in: .whitespacesAndNewlines),
+                    hint: "The program was \(path(program)), version \(majorVersion)."
+                )
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,237 @@
+import Catalog
+import Engine
+import Foundation
+import Postgres
+import Sync
+
+/// Brings the application from the server it works on to the other one: a cutover, or a rollback with the roles swapped.
+///
+/// 1. Compare everything at one position while writers go on; then, again and again, what changed since, until little is left.
+/// 2. Prepare the way back (at a cutover): publication, position table, slot.
+/// 3. **Fence** the writers. From here on the clock of the downtime runs.
+/// 4. Drain: everything up to the fence is applied.
+/// 5. Sequences and large objects.
+/// 6. Compare what changed since the last comparison. Nothing may differ.
+///
+/// Opening the other server is the conductor's: it is the point of no return. Until then every
+/// failure takes the fence away again. The phase is journaled before the fence, so a crash does, too.
+struct Crossing: Sendable {
+    enum Direction: String, Sendable {
+        case forward, reverse
+
+        var verb: String { self == .forward ? "cutover" : "rollback" }
+        /// The server that the application leaves.
+        var left: Journal.Side { self == .forward ? .source : .target }
+        /// The server that it goes to.
+        var entered: Journal.Side { self == .forward ? .target : .source }
+    }
+
+    /// What the last steps need to know.
+    struct Crossed: Sendable {
+        var report: CutoverReport
+        var keepsWayBack: Bool
+        var reverseStart: LSN
+        var reverseSelection: Selection
+        var reverseSchema: Schema
+    }
+
+    static let reverseSlotKind = "reverse slot"
+
+    let run: Run
+    let direction: Direction
+    let plan: FollowPlan
+    /// The tables as they are on the server that is left.
+    let selection: Selection
+
+    private var left: ConnectionString { run.endpoints[direction.left] }
+    private var entered: ConnectionString { run.endpoints[direction.entered] }
+
+    /// Goes through the steps up to the last comparison.
+    func cross(
+        _ follower: Follower,
+        _ ask: Ask.Switch,
+        conductor: Conductor,
+        _ journal: Connection
+    ) async throws -> Crossed {
+        let obstacles = try await self.obstacles(ask)
+        guard obstacles.isEmpty else {
+            throw PostgresError("cannot \(direction.verb) now", detail: obstacles.joined(separator: "; ") + ".")
+        }
+        var report = CutoverReport(direction: direction.rawValue)
+        try await report.measure("compare", isDowntime: false) { try await approach(follower, journal) }
+        var crossed = try await prepareWayBack(report, ask, journal)
+        try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
+        do {
+            run.monitor.activity("stopping writers")
+            try await stopWriters(&crossed, follower, journal)
+            return crossed
+        } catch {
+            let failure = error
+            follower.stopListening()
+            try await withoutCancellation {
+                if direction == .forward {
+                    try await conductor.undoCutover(because: nil)
+                } else {
+                    try await conductor.undoRollback()
+                }
+            }
+            throw failure
+        }
+    }
+
+    /// Says what would be in the way, and changes nothing.
+    func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
+        let obstacles = try await self.obstacles(ask)
+        return try await withNeutralConnection(to: left) { server in
+            let sessions = try server.query(
+                """
+                SELECT count(*) AS sessions FROM pg_stat_activity
+                 WHERE datname = current_database() AND backend_type = 'client backend'
+                   AND application_name NOT LIKE 'martlet%'
+                """
+            ).first
+            return Ask.DryRun(
+                obstacles: obstacles,
+                tables: selection.tables.count,
+                sequences: try Sequence.readAll(server).count,
+                lagBytes: run.monitor.report.lag?.bytes ?? 0,
+                sessions: try sessions?("sessions") ?? 0
+            )
+        }
+    }
+
+    // MARK: Before the fence
+
+    /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
+    private func approach(_ follower: Follower, _ journal: Connection) async throws {
+        if !follower.isListening {
+            let verdict = try await verify(follower, Ask.Verify(), journal)
+            guard verdict.isEqual else { throw Self.differences(verdict) }
+        }
+        for round in 1...5 where follower.changedRows > 20_000 || round == 1 {
+            run.monitor.activity("comparing what changed, round \(round)")
+            try await verifyChanged(follower)
+        }
+    }
+
+    private func obstacles(_ ask: Ask.Switch) async throws -> [String] {
+        var obstacles: [String] = []
+        let prepared = try await withNeutralConnection(to: left) { server in
+            try server.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")
+                .map { row throws(PostgresError) in try row("gid", as: String.self) }
+        }
+        obstacles += prepared.map { "prepared transaction \"\($0)\" holds locks on the server that is left" }
+        let lag = run.monitor.report.lag?.seconds ?? 0
+        if lag > 30 { obstacles.append("the stream is \(Int(lag)) seconds behind") }
+        guard direction == .forward, ask.keepsWayBack else { return obstacles }
+        let (level, free) = try await withNeutralConnection(to: entered) { server in
+            let row = try server.query(
+                """
+                SELECT current_setting('wal_level') AS level, current_setting('max_replication_slots')::int
+                       - (SELECT count(*) FROM pg_replication_slots) AS free
+                """
+            ).first
+            return (try row?("level", as: String.self) ?? "", try row?("free", as: Int.self) ?? 0)
+        }
+        if level != "logical" {
+            obstacles.append(
+                "wal_level of the target is \(level), so changes cannot flow back "
+                    + "(set it to logical and restart, or give up the way back with --no-rollback)"
+            )
+        }
+        if free < 1 { obstacles.append("the target has no free replication slot for the way back") }
+        return obstacles
+    }
+
+    /// Makes on both servers what the reverse stream needs. The slot comes last, shortly before the fence, so that it
+    /// has little to read.
+    private func prepareWayBack(
+        _ report: CutoverReport,
+        _ ask: Ask.Switch,
+        _ journal: Connection
+    ) async throws -> Crossed {
+        let target = try await run.targetSelection()
+        var crossed = Crossed(
+            report: report,
+            keepsWayBack: ask.keepsWayBack,
+            reverseStart: .zero,
+            reverseSelection: target,
+            reverseSchema: selection.schema
+        )
+        guard direction == .forward else { return crossed }
+        run.monitor.activity("preparing the way back")
+        let names = run.names
+        try Journal.note(
+            Journal.Object(
+                side: .source,
+                kind: "schema",
+                name: "martlet",
+                undo: "DROP SCHEMA IF EXISTS martlet CASCADE"
+            ),
+            on: journal
+        )
+        try await crossed.report.measure("prepare the way back", isDowntime: false) {
+            try await withNeutralConnection(to: run.endpoints.source) { source in
+                try source.execute(Self.positionTable)
+            }
+            guard ask.keepsWayBack else { return }
+            try await withNeutralConnection(to: run.endpoints.target) { server in
+                let objects = SourceObjects(names: names, side: .target)
+                try await objects.ensureIdentities(of: target, on: server, journal: journal)
+                try objects.makePublication(of: target.published, on: server, journal: journal)
+                let slot = names.reverseSlot
+                let object = Journal.Object(
+                    side: .target,
+                    kind: Self.reverseSlotKind,
+                    name: slot.name,
+                    undo: SourceObjects.dropSlot(slot)
+                )
+                try Journal.note(object, on: journal)
+                try server.execute(SourceObjects.dropSlot(slot))
+                try server.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", slot)
+            }
+        }
+        return crossed
+    }
+
+    /// Where the reverse stream keeps its position: on the server it writes to, in the transaction that writes.
+    private static let positionTable: SQL = """
+        CREATE SCHEMA IF NOT EXISTS martlet;
+        CREATE TABLE IF NOT EXISTS martlet.position (stream text NOT NULL, lane int NOT NULL, lsn pg_lsn NOT NULL,
+            PRIMARY KEY (stream, lane)) WITH (fillfactor = 10);
+        DELETE FROM martlet.position
+        """
+
+    // MARK: Behind the fence
+
+    private func stopWriters(_ crossed: inout Crossed, _ follower: Follower, _ journal: Connection) async throws {
+        let clock = ContinuousClock()
+        var lockedAt = clock.now
+        let fence = Fence(tables: selection.tables, side: direction.left)
+        try await withNeutralConnection(to: left, application: "martlet fence") { server in
+            var waited = Duration.zero
+            try await crossed.report.measure("put up the fence") {
+                let asked = clock.now
+                try await fence.raise(on: server, journal: journal) { lockedAt = clock.now }
+                waited = asked.duration(to: lockedAt)
+            }
+            crossed.report.splitOffWait(waited, from: "put up the fence")
+            try await withNeutralConnection(to: entered, application: "martlet crossing") { other in
+                try await crossed.report.measure("drain") {
+                    let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
+                    try await follower.pass(try row?("lsn") ?? .zero, on: left, within: 30)
+                    follower.hold()
+                }
+                crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
+                    try await OtherData.copyLargeObjects(from: server, to: other)
+                    return try OtherData.copySequences(from: server, to: other)
+                }
+                crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
+                    try await compareChanged(follower.takeChangedKeys(), left: nil, entered: nil)
+                }
+                let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
+                crossed.reverseStart = try row?("lsn") ?? .zero
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/// How long each step of a switch took.
+public struct CutoverReport: Sendable, Hashable, Codable {
+    /// One step.
+    public struct Step: Sendable, Hashable, Codable {
+        /// What was done.
+        public var name: String
+        /// How long it took, in milliseconds.
+        public var milliseconds: Double
+        /// Whether writers stood still meanwhile.
+        public var isDowntime: Bool
+    }
+
+    /// `forward` at a cutover, `reverse` at a rollback.
+    public var direction: String
+    /// The steps, in their order.
+    public var steps: [Step] = []
+    /// Rows that were compared after writers had stopped.
+    public var rowsCompared = 0
+    /// Sequences that were set.
+    public var sequences = 0
+
+    /// How long nobody could write: from the lock of the fence to the opening of the other server.
+    public var downtimeMilliseconds: Double {
+        steps.filter(\.isDowntime).map(\.milliseconds).reduce(0, +)
+    }
+
+    /// Takes the time that nobody stood still out of a step that began with waiting.
+    mutating func splitOffWait(_ waited: Duration, from name: String) {
+        guard let place = steps.firstIndex(where: { $0.name == name }) else { return }
+        let milliseconds = Double(waited.components.seconds) * 1000 + Double(waited.components.attoseconds) / 1e15
+        steps[place].milliseconds -= milliseconds
+        steps.insert(Step(name: "wait for open transactions", milliseconds: milliseconds, isDowntime: false), at: place)
+    }
+
+    /// Runs a step and notes its time.
+    mutating func measure<Result>(
+        _ name: String,
+        isDowntime: Bool = true,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let result = try await body()
+        let spent = start.duration(to: clock.now)
+        let milliseconds = Double(spent.components.seconds) * 1000 + Double(spent.components.attoseconds) / 1e15
+        steps.append(Step(name: name, milliseconds: milliseconds, isDowntime: isDowntime))
+        return result
+    }
+}

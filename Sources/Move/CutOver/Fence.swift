@@ -1,0 +1,89 @@
+import Catalog
+import Engine
+import Foundation
+import Postgres
+
+/// Keeps everybody from writing to the tables of one server: the database refuses, not the application.
+///
+/// A statement trigger on every table raises an error for INSERT, UPDATE, DELETE and TRUNCATE. All
+/// of them are made in one transaction that first takes SHARE ROW EXCLUSIVE on all tables: so it
+/// waits until every transaction that has written has ended, and one that writes later meets the
+/// trigger. It holds for every role, superusers too, and for sessions that were open before; it does
+/// not depend on martlet staying alive. Sessions with `session_replication_role = replica` pass: the
+/// reverse stream is one.
+struct Fence {
+    static let kind = "fence"
+
+    let tables: [Table]
+    let side: Journal.Side
+
+    private var trigger: Identifier { "martlet_fence" }
+
+    /// Puts the fence up.
+    ///
+    /// The lock is asked for a moment at a time: while we wait for it, writers wait for us.
+    ///
+    /// - Parameter locked: called when the lock is got, from which moment on writers stand still.
+    /// - Throws: after the last try, an error that names the sessions in the way; nothing is left behind then.
+    func raise(on server: Connection, journal: Connection, locked: () -> Void) async throws {
+        try Journal.note(object, on: journal)
+        try await server.transaction {
+            try server.execute("CREATE SCHEMA IF NOT EXISTS martlet")
+            try server.execute(MoveSQL.fence)
+        }
+        let gate = Gate(lockTimeout: .milliseconds(250), attempts: 20, pause: .milliseconds(250))
+        do {
+            try await gate.pass(server) {
+                let names = SQL.joined(tables.map { "ONLY \($0.name)" })
+                try server.execute("LOCK TABLE \(names) IN SHARE ROW EXCLUSIVE MODE")
+                locked()
+                try server.execute(.joined(tables.map(creation), separator: "; "))
+            }
+        } catch let error as PostgresError where error.isTransient {
+            throw try refusal(error, on: server)
+        }
+    }
+
+    /// The journal's entry, whose undo takes the fence down.
+    var object: Journal.Object {
+        let drops = tables.map { table -> SQL in
+            "DROP TRIGGER IF EXISTS \(trigger) ON \(table.name)"
+        }
+        return Journal.Object(
+            side: side,
+            kind: Self.kind,
+            name: "fence on the \(side.rawValue)",
+            undo: .joined(drops, separator: ";\n")
+        )
+    }
+
+    private func creation(_ table: Table) -> SQL {
+        """
+        CREATE TRIGGER \(trigger) BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON \(table.name) \
+        FOR EACH STATEMENT EXECUTE FUNCTION martlet.fence()
+        """
+    }
+
+    private func refusal(_ error: PostgresError, on server: Connection) throws -> PostgresError {
+        let rows = try server.query(
+            """
+            SELECT DISTINCT format('pid %s, application "%s", user "%s", %s since %s s, query: %s', a.pid, a.application_name,
+                                   a.usename, a.state, extract(epoch FROM now() - a.xact_start)::int,
+                                   left(regexp_replace(a.query, '\\s+', ' ', 'g'), 60)) AS who
+              FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+             WHERE l.relation = ANY ($1::oid[]) AND l.granted AND a.pid <> pg_backend_pid()
+               AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                              'ExclusiveLock', 'AccessExclusiveLock')
+            UNION ALL
+            SELECT format('prepared transaction "%s"', gid) FROM pg_prepared_xacts WHERE database = current_database()
+            """,
+            tables.map(\.oid)
+        )
+        let who = try rows.map { row throws(PostgresError) in try row("who", as: String.self) }
+        return PostgresError(
+            "could not stop the writers of the \(side.rawValue): a transaction holds on to its tables",
+            detail: who.isEmpty ? error.message : "In the way were: " + who.joined(separator: "; ") + ".",
+            hint: "End these transactions, with pg_terminate_backend(pid) if need be, then run the command again."
+        )
+    }
+}

@@ -1,0 +1,13 @@
+import Postgres
+
+/// The statements of this target that are files, embedded at build time.
+enum MoveSQL {
+    static let materializedViews = text(PackageResources.materialized_views_sql)
+    static let dropCopied = text(PackageResources.drop_copied_sql)
+    static let fence = text(PackageResources.fence_sql)
+    static let largeObjects = text(PackageResources.large_objects_sql)
+
+    private static func text(_ bytes: [UInt8]) -> SQL {
+        SQL(trusting: String(decoding: bytes, as: UTF8.self))
+    }
+}

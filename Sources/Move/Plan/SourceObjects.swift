@@ -1,0 +1,80 @@
+import Catalog
+import Engine
+import Postgres
+
+/// What a move needs on a server that is followed: replica identities, a publication, a slot.
+///
+/// Each is written to the journal before it is made, with the statement that takes it back.
+struct SourceObjects {
+    let names: Names
+    let side: Journal.Side
+
+    /// Gives every table that is to be followed a replica identity, where it has none.
+    ///
+    /// A unique index over NOT NULL columns serves best. Without one the whole row has to be logged.
+    /// The identity must be there before the publication: a table in a publication without one
+    /// refuses the owner's own UPDATE and DELETE. Takes ACCESS EXCLUSIVE on each such table for a moment.
+    func ensureIdentities(of selection: Selection, on server: Connection, journal: Connection) async throws {
+        let followed = selection.tables.filter { $0.kind == .ordinary && !$0.isUnlogged && !$0.canFollowUpdates }
+        for table in followed {
+            let identity: SQL =
+                table.candidateIdentity.map { "USING INDEX \(Identifier($0.name.name))" } ?? "FULL"
+            let before: SQL = table.replicaIdentity == .nothing ? "NOTHING" : "DEFAULT"
+            let object = Journal.Object(
+                side: side,
+                kind: "replica identity",
+                name: table.name.description,
+                undo: """
+                    ALTER TABLE IF EXISTS ONLY \(table.name) REPLICA IDENTITY \(before)
+                    """
+            )
+            try Journal.note(object, on: journal)
+            try await Gate.patient.pass(server) {
+                try server.execute("ALTER TABLE ONLY \(table.name) REPLICA IDENTITY \(identity)")
+            }
+        }
+    }
+
+    /// Makes the publication: the tables by name, partitioned ones as a whole, all columns.
+    ///
+    /// It must be there before the slot: the output plugin looks it up as of the time of each change.
+    func makePublication(of tables: [Table], on server: Connection, journal: Connection) throws {
+        let object = Journal.Object(
+            side: side,
+            kind: "publication",
+            name: names.publication.name,
+            undo: "DROP PUBLICATION IF EXISTS \(names.publication)"
+        )
+        try Journal.note(object, on: journal)
+        let exists = try server.query("SELECT FROM pg_publication WHERE pubname = $1", names.publication).count > 0
+        guard !exists else { return }
+        let list = SQL.joined(tables.map { $0.kind == .partitioned ? "\($0.name)" : "ONLY \($0.name)" })
+        let tables: SQL = tables.isEmpty ? "" : " FOR TABLE \(list)"
+        try server.execute(
+            "CREATE PUBLICATION \(names.publication)\(tables) WITH (publish_via_partition_root = true)"
+        )
+    }
+
+    /// Writes down a slot that is to be made.
+    func note(slot: Identifier, journal: Connection) throws {
+        try Journal.note(
+            Journal.Object(side: side, kind: "slot", name: slot.name, undo: Self.dropSlot(slot)),
+            on: journal
+        )
+    }
+
+    /// Drops a slot if it is there; a receiver that still streams it is ended first.
+    static func dropSlot(_ slot: Identifier) -> SQL {
+        """
+        SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+         WHERE slot_name = \(literal: slot.name) AND active;
+        DO $martlet$ BEGIN
+          FOR try IN 1 .. 50 LOOP
+            EXIT WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = \(literal: slot.name) AND active);
+            PERFORM pg_sleep(0.1);
+          END LOOP;
+        END $martlet$;
+        SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = \(literal: slot.name)
+        """
+    }
+}

@@ -1,0 +1,128 @@
+public import Postgres
+
+/// Which tables are moved: those that a pattern includes, less those that a pattern excludes.
+///
+/// A pattern is `table` or `schema.table`; `*` stands for any characters, `?` for one. A part in
+/// double quotes is taken as it is written, dots and stars too. Without a schema the pattern is
+/// for every schema. Letters count as they are: `Orders` is another table than `orders`.
+public struct TableFilter: Sendable, Hashable {
+    /// A pattern of a table's name.
+    public struct Pattern: Sendable, Hashable {
+        /// A character that must be there, or a place for others.
+        private enum Step: Sendable, Hashable {
+            case exactly(Character)
+            case one
+            case any
+        }
+
+        private let schema: [Step]?
+        private let name: [Step]
+
+        /// Reads a pattern.
+        ///
+        /// - Throws: when there is nothing in it, when a quote is open, or when it has more than two parts.
+        public init(_ text: String) throws(PostgresError) {
+            var parts: [[Step]] = [[]]
+            var isQuoted = false
+            // A quote right after a closing one stands for itself, as in SQL.
+            var hasJustClosed = false
+            for character in text {
+                if character == "\"" {
+                    if hasJustClosed { parts[parts.count - 1].append(.exactly("\"")) }
+                    hasJustClosed = isQuoted
+                    isQuoted.toggle()
+                    continue
+                }
+                hasJustClosed = false
+                if character == ".", !isQuoted {
+                    parts.append([])
+                } else {
+                    parts[parts.count - 1].append(Self.step(character, isQuoted: isQuoted))
+                }
+            }
+            guard !isQuoted, parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }) else {
+                throw PostgresError(
+                    "could not understand the table pattern \"\(text)\"",
+                    hint: "Write table or schema.table; * stands for any characters, ? for one, and a part that has "
+                        + "dots of its own goes in double quotes."
+                )
+            }
+            schema = parts.count == 2 ? parts[0] : nil
+            name = parts[parts.count - 1]
+        }
+
+        /// Whether a table's name is as the pattern says.
+        public func matches(_ table: QualifiedName) -> Bool {
+            if let schema, !Self.match(schema[...], table.schema[...]) { return false }
+            return Self.match(name[...], table.name[...])
+        }
+
+        private static func step(_ character: Character, isQuoted: Bool) -> Step {
+            switch character {
+            case "*" where !isQuoted: .any
+            case "?" where !isQuoted: .one
+            default: .exactly(character)
+            }
+        }
+
+        /// Goes back to the last star when something does not fit: linear in memory, at worst quadratic in time.
+        private static func match(_ steps: ArraySlice<Step>, _ text: Substring) -> Bool {
+            var steps = steps
+            var text = text
+            var retry: (steps: ArraySlice<Step>, text: Substring)?
+            while true {
+                if case .any? = steps.first {
+                    steps = steps.dropFirst()
+                    retry = (steps, text)
+                } else if let character = text.first, fits(steps.first, character) {
+                    steps = steps.dropFirst()
+                    text = text.dropFirst()
+                } else if steps.isEmpty, text.isEmpty {
+                    return true
+                } else if let last = retry, !last.text.isEmpty {
+                    retry = (last.steps, last.text.dropFirst())
+                    steps = last.steps
+                    text = last.text.dropFirst()
+                } else {
+                    return false
+                }
+            }
+        }
+
+        private static func fits(_ step: Step?, _ character: Character) -> Bool {
+            switch step {
+            case .exactly(let wanted): wanted == character
+            case .one: true
+            case .any, nil: false
+            }
+        }
+    }
+
+    /// What is moved; nothing here means every table.
+    public let include: [Pattern]
+    /// What is not moved, whatever else is said.
+    public let exclude: [Pattern]
+
+    /// Every table.
+    public static let all = TableFilter(include: [], exclude: [])
+
+    /// Makes a filter of patterns.
+    public init(include: [Pattern], exclude: [Pattern]) {
+        self.include = include
+        self.exclude = exclude
+    }
+
+    /// Makes a filter of patterns as the operator wrote them.
+    ///
+    /// - Throws: when one of them cannot be understood.
+    public init(including include: [String], excluding exclude: [String]) throws(PostgresError) {
+        self.include = try include.map { text throws(PostgresError) in try Pattern(text) }
+        self.exclude = try exclude.map { text throws(PostgresError) in try Pattern(text) }
+    }
+
+    /// Whether a table is moved.
+    public func selects(_ name: QualifiedName) -> Bool {
+        if exclude.contains(where: { $0.matches(name) }) { return false }
+        return include.isEmpty || include.contains { $0.matches(name) }
+    }
+}

@@ -1,0 +1,217 @@
+import Catalog
+import Engine
+import Foundation
+import Postgres
+import Sync
+
+/// Leads a move from phase to phase.
+struct Conductor: Sendable {
+    let run: Run
+
+    private var endpoints: Endpoints { run.endpoints }
+    private var monitor: Monitor { run.monitor }
+
+    /// Goes on from the phase in the journal until the move ends.
+    func conduct() async throws -> Migration.Outcome {
+        var outcome: Migration.Outcome?
+        while outcome == nil {
+            let phase = try await readPhase()
+            monitor.enter(phase, id: run.names.id)
+            switch phase {
+            case .planned, .loading: try await load(isNew: phase == .planned)
+            case .following: outcome = try await follow()
+            case .cuttingOver: try await undoCutover(because: nil)
+            case .reversing: outcome = try await reverse()
+            case .rollingBack: try await undoRollback()
+            case .copied: outcome = .copied
+            case .rolledBack: outcome = .rolledBack
+            case .switched: outcome = .switched
+            }
+        }
+        return outcome ?? .aborted
+    }
+
+    func readPhase() async throws -> Phase {
+        try await withNeutralConnection(to: endpoints.target) { journal in
+            guard let migration = try Journal.migration(on: journal), let phase = Phase(rawValue: migration.phase)
+            else {
+                throw PostgresError("the journal on the target is gone", hint: "Start again with martlet migrate.")
+            }
+            return phase
+        }
+    }
+
+    /// Enters a phase, if it may follow the present one.
+    func enter(_ phase: Phase, on journal: Connection) throws {
+        guard let migration = try Journal.migration(on: journal),
+            let present = Phase(rawValue: migration.phase), present.next.contains(phase)
+        else {
+            throw PostgresError("cannot enter phase \(phase.rawValue)", hint: "This is a fault of martlet; report it.")
+        }
+        try Journal.enter(phase.rawValue, on: journal)
+    }
+
+    // MARK: Loading
+
+    private func load(isNew: Bool) async throws {
+        let origin = try await prepareSource(isNew: isNew)
+        let remaining = try await remainingUnits()
+        if remaining == 0 { return try await loadIndexes() }
+        try await withSnapshot(of: endpoints.source, from: origin, waiting: run.tellBlockers) { snapshot in
+            monitor.waiting(nil)
+            let selection = try await selection(under: snapshot)
+            try await makeTables(selection, snapshot)
+            try await whileReceiving(selection) { try await copy(selection, snapshot) }
+        }
+        try await completeLoad()
+    }
+
+    private func loadIndexes() async throws {
+        let selection = try await run.sourceSelection()
+        try await whileReceiving(selection) { try await copy(selection, nil) }
+        try await completeLoad()
+    }
+
+    /// Makes what the source needs, and says where the snapshot comes from.
+    private func prepareSource(isNew: Bool) async throws -> SnapshotOrigin {
+        if run.options.isOnce {
+            if isNew { try await withJournal { try enter(.loading, on: $0) } }
+            return .plain
+        }
+        guard isNew else { return .temporarySlot(run.names.temporarySlot) }
+        monitor.activity("preparing the source")
+        let selection = try await run.sourceSelection()
+        let objects = SourceObjects(names: run.names, side: .source)
+        try await withJournal { journal in
+            try await withNeutralConnection(to: endpoints.source) { source in
+                try await objects.ensureIdentities(of: selection, on: source, journal: journal)
+                try objects.makePublication(of: selection.published, on: source, journal: journal)
+                try objects.note(slot: run.names.slot, journal: journal)
+                // A slot that an earlier try left has no snapshot any more.
+                try source.execute(SourceObjects.dropSlot(run.names.slot))
+            }
+        }
+        monitor.activity("making the replication slot")
+        return .newSlot(run.names.slot) { start in
+            try await withNeutralConnection(to: run.endpoints.target) { journal in
+                try await journal.transaction {
+                    try Journal.noteSlotStart(start, on: journal)
+                    try enter(.loading, on: journal)
+                }
+            }
+            run.monitor.enter(.loading, id: run.names.id)
+        }
+    }
+
+    private func selection(under snapshot: Snapshot) async throws -> Selection {
+        try await withNeutralConnection(to: endpoints.source) { source in
+            try source.begin(sharing: snapshot)
+            return try Selection(Schema(source), options: run.options)
+        }
+    }
+
+    private func makeTables(_ selection: Selection, _ snapshot: Snapshot) async throws {
+        let hasSchema = try await withJournal { journal in
+            try Journal.plan(selection.loads(lanes: run.options.lanes), on: journal)
+            return try Journal.migration(on: journal)?.hasSchema ?? false
+        }
+        guard !hasSchema else { return }
+        monitor.activity("making the tables")
+        try await run.steps.makeTables(selection, snapshot: snapshot, sourceMajor: run.sourceMajor)
+    }
+
+    /// Receives changes into the spool while tables are copied, so that the source need not keep its log.
+    private func whileReceiving(
+        _ selection: Selection,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        guard !run.options.isOnce else { return try await body() }
+        let (plan, schema) = try await forwardPlan(selection)
+        try await withFollower(plan, schema: schema) { follower in
+            monitor.watch(follower)
+            try await body()
+        }
+    }
+
+    func forwardPlan(_ selection: Selection) async throws -> (FollowPlan, Schema) {
+        try await withJournal { journal in
+            let start = try Journal.migration(on: journal)?.slotStart ?? .zero
+            let plan = run.forwardPlan(selection, start: start, loads: try Journal.loads(on: journal))
+            return (plan, try Schema(journal))
+        }
+    }
+
+    /// Units are loaded as a whole: the stream does not tell partitions apart. Without a stream, all tables are one unit.
+    private func remainingUnits() async throws -> Int {
+        try await withJournal { journal in
+            let loads = try Journal.loads(on: journal)
+            let incomplete = loads.filter { !Self.isComplete($0, in: loads, isOnce: run.options.isOnce) }
+            return loads.isEmpty ? 1 : incomplete.count
+        }
+    }
+
+    private static func isComplete(_ load: Journal.TableLoad, in loads: [Journal.TableLoad], isOnce: Bool) -> Bool {
+        loads.filter { isOnce || $0.unit == load.unit }.allSatisfy { $0.state == .loaded || $0.state == .ready }
+    }
+
+    private func copy(_ selection: Selection, _ snapshot: Snapshot?) async throws {
+        let loads = try await withJournal { journal in
+            // A partitioned table holds no rows of its own.
+            for table in selection.tables where table.kind == .partitioned {
+                try Journal.addPart(of: table.name, rows: 0, bytes: 0, isLast: true, on: journal)
+            }
+            return try Journal.loads(on: journal)
+        }
+        let stored = Set(selection.stored.map(\.name))
+        let progress = LoadProgress(loads.filter { stored.contains($0.table) })
+        monitor.watch(progress)
+        monitor.activity("copying tables and building indexes")
+        let complete = Set(
+            loads.filter { Self.isComplete($0, in: loads, isOnce: run.options.isOnce) }.map(\.table)
+        )
+        let ready = Set(loads.filter { $0.state == .ready }.map(\.table))
+        let total = selection.stored.map(\.bytes).reduce(0, +)
+        let tables = selection.stored.map { LoadTable($0, totalBytes: total, jobs: run.options.jobs) }
+        let loader = Loader(
+            source: endpoints.source,
+            target: endpoints.target,
+            encoding: run.targetEncoding,
+            jobs: run.options.jobs,
+            progress: progress
+        )
+        try await loader.load(
+            tables.filter { !complete.contains($0.table.name) },
+            loaded: tables.filter { complete.contains($0.table.name) && !ready.contains($0.table.name) },
+            under: snapshot
+        )
+        try await copyOtherData(selection)
+    }
+
+    private func copyOtherData(_ selection: Selection) async throws {
+        monitor.activity("copying sequences and large objects")
+        try await withNeutralConnection(to: endpoints.target) { target in
+            try await IndexBuilder.finishPartitioned(selection.schema, tables: selection.tables, on: target)
+            try await withNeutralConnection(to: endpoints.source) { source in
+                try OtherData.copySequences(from: source, to: target)
+                try await OtherData.copyLargeObjects(from: source, to: target)
+            }
+        }
+    }
+
+    private func completeLoad() async throws {
+        monitor.writeTables()
+        guard run.options.isOnce else { return try await withJournal { try enter(.following, on: $0) } }
+        try await makeConstraints()
+        try await withJournal { try enter(.copied, on: $0) }
+    }
+
+    func makeConstraints() async throws {
+        guard try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false else { return }
+        monitor.activity("making foreign keys, triggers and views")
+        try await run.steps.makeConstraints(run.sourceSelection())
+    }
+
+    func withJournal<Result>(_ body: (Connection) async throws -> Result) async throws -> Result {
+        try await withNeutralConnection(to: endpoints.target, application: "martlet journal", body)
+    }
+}

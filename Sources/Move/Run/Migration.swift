@@ -1,0 +1,194 @@
+import Catalog
+import Engine
+public import Foundation
+import Postgres
+import Sync
+
+/// Moves a database that is in use to another server.
+///
+/// `run()` goes on from what the journal on the target says, whoever wrote it and however that
+/// process ended; so the same command starts a move, resumes it, and survives the restart of either
+/// server. See ``Phase`` for the steps.
+public struct Migration: Sendable {
+    /// How a run ended.
+    public enum Outcome: String, Sendable, Hashable, Codable {
+        /// `--once`: the copy is complete.
+        case copied
+        /// Everything that was made for the move is removed; the application is on the new server.
+        case finished
+        /// Everything that was made for the move is removed; the application is on the old server.
+        case aborted
+        /// The application is back on the old server.
+        case rolledBack
+        /// The application is on the new server, without a way back.
+        case switched
+    }
+
+    let endpoints: Endpoints
+    let options: MigrationOptions
+    let directory: URL
+    let monitor: Monitor
+
+    /// Prepares a move; nothing is connected to yet.
+    public init(endpoints: Endpoints, options: MigrationOptions, directory: URL, monitor: Monitor) {
+        self.endpoints = endpoints
+        self.options = options
+        self.directory = directory
+        self.monitor = monitor
+    }
+
+    /// Moves, until the move ends or the task is cancelled.
+    ///
+    /// A connection that breaks is waited for, up to ten minutes; then the error is thrown and the
+    /// same call resumes.
+    public func run() async throws -> Outcome {
+        var brokenSince: Date?
+        while true {
+            let started = Date()
+            do {
+                return try await attempt()
+            } catch let error as PostgresError where error.isConnectionLoss && monitor.hasRun && !Task.isCancelled {
+                // A run that lasted was a success; its end begins a new count.
+                if Date().timeIntervalSince(started) > 30 || brokenSince == nil { brokenSince = Date() }
+                guard let since = brokenSince, Date().timeIntervalSince(since) < 600 else { throw error }
+                monitor.waiting("\(error.message); trying again")
+                try await Task.sleep(for: .seconds(2))
+            }
+        }
+    }
+
+    private func attempt() async throws -> Outcome {
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        return try await withNeutralConnection(to: endpoints.target, application: "martlet journal") { journal in
+            let known = try Journal.migration(on: journal)
+            let migration = if let known { known } else { try await plan(on: journal) }
+            try Lease.take(on: journal)
+            try Journal.dropRequests(on: journal)
+            let run = try await makeRun(migration)
+            try await check(migration)
+            return try await withThrowingTaskGroup(of: Outcome?.self) { group in
+                group.addTask {
+                    try await Reporter(run: run).report()
+                    return nil
+                }
+                group.addTask { try await Conductor(run: run).conduct() }
+                defer { group.cancelAll() }
+                while let finished = try await group.next() {
+                    if let outcome = finished { return outcome }
+                }
+                throw CancellationError()
+            }
+        }
+    }
+
+    /// Begins a move: writes down what is to be done.
+    private func plan(on journal: Connection) async throws -> Journal.Migration {
+        let facts = try await withNeutralConnection(to: endpoints.source) { source in
+            let row = try source.query(
+                "SELECT system_identifier::text AS system, current_database() AS database FROM pg_control_system()"
+            ).first
+            guard let row else { throw PostgresError("the source does not tell its system identifier") }
+            return (try row("system", as: String.self), try row("database", as: String.self))
+        }
+        let migration = Journal.Migration(
+            id: Names.newID(),
+            phase: Phase.planned.rawValue,
+            source: endpoints.source.place,
+            sourceSystem: facts.0,
+            sourceDatabase: facts.1,
+            plan: try JSONEncoder().encode(options)
+        )
+        try await Journal.create(migration, on: journal)
+        return migration
+    }
+
+    /// Refuses to go on with a source that is another one than the move began with.
+    private func check(_ migration: Journal.Migration) async throws {
+        let isSame = try await withNeutralConnection(to: endpoints.source) { source in
+            let row = try source.query(
+                "SELECT system_identifier::text = $1 AND current_database() = $2 AS same FROM pg_control_system()",
+                migration.sourceSystem,
+                migration.sourceDatabase
+            ).first
+            return try row?("same", as: Bool.self) ?? false
+        }
+        guard isSame else {
+            throw PostgresError(
+                "the target holds an unfinished move from another source",
+                detail: "It was begun from \(migration.source).",
+                hint: "Give that source, or remove what the other move made: martlet abort."
+            )
+        }
+    }
+
+    /// What is decided lies in the journal; the command line counts only when a move begins.
+    private func makeRun(_ migration: Journal.Migration) async throws -> Run {
+        let decided = try JSONDecoder().decode(MigrationOptions.self, from: migration.plan)
+        let (sourceMajor, sourceEncoding) = try await withNeutralConnection(to: endpoints.source) {
+            ($0.majorVersion, try Self.encoding(of: $0))
+        }
+        let targetEncoding = try await withNeutralConnection(to: endpoints.target) { try Self.encoding(of: $0) }
+        return Run(
+            endpoints: endpoints,
+            options: decided,
+            names: Names(id: migration.id),
+            monitor: monitor,
+            directory: directory,
+            targetEncoding: targetEncoding,
+            sourceEncoding: sourceEncoding,
+            sourceMajor: sourceMajor
+        )
+    }
+
+    private static func encoding(of connection: Connection) throws(PostgresError) -> String {
+        guard let row = try connection.query("SHOW server_encoding").first else { return "UTF8" }
+        return try row("server_encoding")
+    }
+}
+
+/// Writes once a second how far the move is, shows that we live, and measures the stream.
+struct Reporter {
+    let run: Run
+
+    func report() async throws {
+        try await withNeutralConnection(to: run.endpoints.target, application: "martlet status") { target in
+            try target.execute("SET synchronous_commit = off")
+            try await withNeutralConnection(to: run.endpoints.source, application: "martlet heartbeat") { source in
+                var round = 0
+                while true {
+                    try write(to: target)
+                    if round % 2 == 0 { try beat(source: source, target: target) }
+                    run.monitor.writeTables()
+                    round += 1
+                    try await Task.sleep(for: .seconds(1))
+                }
+            }
+        }
+    }
+
+    private func write(to target: Connection) throws {
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        let report = String(decoding: try encoder.encode(run.monitor.report), as: UTF8.self)
+        try target.query(
+            """
+            INSERT INTO martlet.status (report) VALUES ($1::jsonb)
+            ON CONFLICT (only_row) DO UPDATE SET report = excluded.report, at = now()
+            """,
+            report
+        )
+        try Lease.beat(on: target)
+        for event in run.monitor.takeEvents() { try Journal.note(event, on: target) }
+    }
+
+    /// The message goes into the log of the server that the application writes to.
+    private func beat(source: Connection, target: Connection) throws {
+        let phase = run.monitor.report.phase
+        guard phase == .following || phase == .reversing else { return }
+        let writtenTo = phase == .following ? source : target
+        try Follower.beat(writtenTo)
+        if let row = try writtenTo.query("SELECT pg_current_wal_insert_lsn() AS lsn").first {
+            run.monitor.note(sourcePosition: try row("lsn"))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+public import Foundation
+import Postgres
+import Sync
+import Synchronization
+
+/// Gathers what a running move does, for the terminal, the journal and the log files.
+public final class Monitor: Sendable {
+    private struct State {
+        var report: StatusReport
+        var load: LoadProgress?
+        var follower: Follower?
+        var sourcePosition: LSN?
+        var events: [String] = []
+        var hasRun = false
+    }
+
+    private let state: Mutex<State>
+    private let log: LogFiles
+
+    /// Called with each event, on whatever thread it happens.
+    private let onEvent: @Sendable (String) -> Void
+
+    /// Creates a monitor that writes its log files into `directory`.
+    public init(
+        endpoints: Endpoints,
+        directory: URL,
+        onEvent: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        let now = Date()
+        state = Mutex(
+            State(
+                report: StatusReport(
+                    id: "",
+                    phase: .planned,
+                    activity: "connecting",
+                    source: endpoints.source.place,
+                    target: endpoints.target.place,
+                    started: now,
+                    at: now,
+                    tables: []
+                )
+            )
+        )
+        log = LogFiles(database: endpoints.source["dbname"] ?? "database", directory: directory, started: now)
+        self.onEvent = onEvent
+    }
+
+    /// The present state.
+    public var report: StatusReport {
+        state.withLock { state in
+            var report = state.report
+            report.at = Date()
+            if let load = state.load {
+                report.tables = load.current.map {
+                    StatusReport.Table(schema: $0.key.schema, name: $0.key.name, load: $0.value)
+                }.sorted { ($0.load.totalBytes, $1.qualifiedName) > ($1.load.totalBytes, $0.qualifiedName) }
+            }
+            if let progress = state.follower?.progress {
+                report.follow = progress
+                let position = state.sourcePosition ?? progress.received
+                report.lag = Self.lag(progress, source: position, now: report.at)
+            }
+            return report
+        }
+    }
+
+    /// Whether the move has got as far as to be worth another try when a connection breaks.
+    var hasRun: Bool { state.withLock(\.hasRun) }
+
+    /// Tells what happens: to the log, to the terminal, to the journal.
+    public func event(_ text: String) {
+        log.write(text)
+        state.withLock { $0.events.append(text) }
+        onEvent(text)
+    }
+
+    /// Takes the events that are not in the journal yet.
+    func takeEvents() -> [String] {
+        state.withLock { state in
+            defer { state.events = [] }
+            return state.events
+        }
+    }
+
+    func enter(_ phase: Phase, id: String) {
+        state.withLock {
+            $0.report.id = id
+            $0.report.phase = phase
+            $0.report.waiting = nil
+            $0.hasRun = true
+        }
+        event("phase: \(phase.title)")
+    }
+
+    func activity(_ text: String) {
+        state.withLock {
+            $0.report.activity = text
+            $0.report.waiting = nil
+        }
+        event(text)
+    }
+
+    func waiting(_ text: String?) {
+        let isNew = state.withLock { state in
+            defer { state.report.waiting = text }
+            return state.report.waiting != text
+        }
+        if let text, isNew { event("waiting: \(text)") }
+    }
+
+    func watch(_ load: LoadProgress) {
+        state.withLock { $0.load = load }
+    }
+
+    func watch(_ follower: Follower?) {
+        state.withLock { $0.follower = follower }
+    }
+
+    func note(sourcePosition: LSN) {
+        state.withLock { $0.sourcePosition = sourcePosition }
+    }
+
+    func note(_ comparison: StatusReport.Comparison) {
+        state.withLock { $0.report.comparison = comparison }
+    }
+
+    func note(_ cutover: CutoverReport) {
+        state.withLock { $0.report.cutover = cutover }
+    }
+
+    /// Writes the file with a line per table.
+    func writeTables() {
+        let tables = report.tables
+        if !tables.isEmpty { log.write(tables: tables) }
+    }
+
+    private static func lag(_ progress: Follower.Progress, source: LSN, now: Date) -> StatusReport.Lag {
+        let bytes = source.bytes(since: progress.applied)
+        let isBehind = progress.received > progress.applied
+        // Microseconds since 2000-01-01, as the protocol has them.
+        let commit = Double(progress.counters.lastCommitTime) / 1e6 + 946_684_800
+        let age = progress.counters.lastCommitTime == 0 ? 0 : max(0, now.timeIntervalSince1970 - commit)
+        return StatusReport.Lag(
+            bytes: bytes,
+            seconds: isBehind ? age : 0,
+            heartbeatMilliseconds: progress.counters.heartbeatMilliseconds
+        )
+    }
+}

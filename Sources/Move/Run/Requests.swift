@@ -1,0 +1,68 @@
+import Foundation
+public import Postgres
+
+/// What another terminal can ask the running martlet, and what it answers; both travel as JSON through the journal.
+public enum Ask {
+    /// Compare both databases at one position.
+    public struct Verify: Sendable, Hashable, Codable {
+        /// Compare the text of every value instead of hashes.
+        public var isStrict: Bool
+        /// The user's own checks, as SQL.
+        public var checks: String?
+
+        /// Describes a comparison.
+        public init(isStrict: Bool = false, checks: String? = nil) {
+            self.isStrict = isStrict
+            self.checks = checks
+        }
+    }
+
+    /// Move the application to the other server.
+    public struct Switch: Sendable, Hashable, Codable {
+        /// Only say what would be in the way.
+        public var isDryRun: Bool
+        /// Whether changes flow back afterwards, so that a rollback is possible.
+        public var keepsWayBack: Bool
+
+        /// Describes a switch.
+        public init(isDryRun: Bool = false, keepsWayBack: Bool = true) {
+            self.isDryRun = isDryRun
+            self.keepsWayBack = keepsWayBack
+        }
+    }
+
+    /// What a dry run of a switch found.
+    public struct DryRun: Sendable, Hashable, Codable {
+        /// What would keep the switch from succeeding now; empty when nothing would.
+        public var obstacles: [String]
+        /// How many tables would be fenced.
+        public var tables: Int
+        /// How many sequences would be set.
+        public var sequences: Int
+        /// Bytes of log still to be applied.
+        public var lagBytes: UInt64
+        /// Sessions of applications on the server that is left.
+        public var sessions: Int
+    }
+
+    /// An error, as it travels.
+    public struct Failure: Sendable, Hashable, Codable {
+        /// The message.
+        public var message: String
+        /// Facts.
+        public var detail: String?
+        /// What to do.
+        public var hint: String?
+
+        /// Takes an error's texts.
+        init(_ error: any Error) {
+            let error = error as? PostgresError ?? PostgresError(String(describing: error))
+            message = error.message
+            detail = error.detail
+            hint = error.hint
+        }
+
+        /// The error that the asker shows.
+        public var error: PostgresError { PostgresError(message, detail: detail, hint: hint) }
+    }
+}

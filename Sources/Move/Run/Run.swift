@@ -1,0 +1,85 @@
+import Catalog
+import Engine
+import Foundation
+import Postgres
+import Sync
+
+/// What every step of one migration needs to know.
+struct Run: Sendable {
+    let endpoints: Endpoints
+    let options: MigrationOptions
+    let names: Names
+    let monitor: Monitor
+    let directory: URL
+    /// The encoding of the target database.
+    let targetEncoding: String
+    /// The encoding of the source database.
+    let sourceEncoding: String
+    let sourceMajor: Int
+
+    var steps: SchemaSteps {
+        SchemaSteps(endpoints: endpoints, options: options, names: names, directory: directory)
+    }
+
+    /// Reads the tables of a move as they are on the source.
+    func sourceSelection() async throws -> Selection {
+        try await withNeutralConnection(to: endpoints.source) { try Selection(Schema($0), options: options) }
+    }
+
+    /// Reads the same tables as they are on the target.
+    func targetSelection() async throws -> Selection {
+        try await withNeutralConnection(to: endpoints.target) { try Selection(Schema($0), options: options) }
+    }
+
+    /// The stream from the source to the target.
+    func forwardPlan(_ selection: Selection, start: LSN, loads: [Journal.TableLoad]) -> FollowPlan {
+        var units: [UInt32: (lane: Int, watermark: LSN)] = [:]
+        for load in loads {
+            let watermark = max(units[load.unit]?.watermark ?? .zero, load.watermark ?? start)
+            units[load.unit] = (load.lane, watermark)
+        }
+        let published = Set(selection.published.map(\.oid))
+        return FollowPlan(
+            source: endpoints.source,
+            target: endpoints.target,
+            slot: names.slot,
+            publication: names.publication,
+            stream: "forward",
+            start: start,
+            tables: units.filter { published.contains($0.key) },
+            referenced: Set(selection.schema.foreignKeys.map(\.referenced)),
+            laneCount: options.lanes,
+            isBinary: selection.isBinary,
+            confirmation: options.confirmation,
+            encoding: targetEncoding,
+            spoolDirectory: directory.appending(path: "spool-forward")
+        )
+    }
+
+    /// The stream from the target back to the source, in the order of its transactions.
+    func reversePlan(_ selection: Selection, start: LSN) -> FollowPlan {
+        FollowPlan(
+            source: endpoints.target,
+            target: endpoints.source,
+            slot: names.reverseSlot,
+            publication: names.publication,
+            stream: "reverse",
+            start: start,
+            tables: Dictionary(uniqueKeysWithValues: selection.published.map { ($0.oid, (lane: 0, watermark: start)) }),
+            referenced: Set(selection.schema.foreignKeys.map(\.referenced)),
+            laneCount: 1,
+            isBinary: selection.isBinary,
+            confirmation: .applied,
+            encoding: sourceEncoding,
+            spoolDirectory: directory.appending(path: "spool-reverse")
+        )
+    }
+
+    /// Tells who a slot waits for.
+    var tellBlockers: @Sendable ([Blocker]) async throws -> Void {
+        { [monitor] blockers in
+            let who = blockers.map(\.description).joined(separator: "; ")
+            monitor.waiting("a slot can be made when these transactions end: \(who.isEmpty ? "(none now)" : who)")
+        }
+    }
+}

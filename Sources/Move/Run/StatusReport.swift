@@ -1,0 +1,67 @@
+import Engine
+public import Foundation
+public import Postgres
+public import Sync
+
+/// What a move looks like from outside at one moment; kept in the journal once a second.
+public struct StatusReport: Sendable, Hashable, Codable {
+    /// One table.
+    public struct Table: Sendable, Hashable, Codable {
+        /// Its schema.
+        public var schema: String
+        /// Its name.
+        public var name: String
+        /// How far its load is.
+        public var load: LoadProgress.TableProgress
+
+        /// The name as people read it.
+        public var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+    }
+
+    /// How far the stream of changes is behind.
+    public struct Lag: Sendable, Hashable, Codable {
+        /// Bytes of the source's log that are not applied.
+        public var bytes: UInt64
+        /// Age of the last applied transaction when more are waiting; 0 when none is.
+        public var seconds: Double
+        /// What a message took from the source's commit to here, in milliseconds.
+        public var heartbeatMilliseconds: Double?
+    }
+
+    /// The last comparison.
+    public struct Comparison: Sendable, Hashable, Codable {
+        /// Whether all was equal.
+        public var isEqual: Bool
+        /// When.
+        public var at: Date
+        /// What was compared, for people.
+        public var summary: String
+    }
+
+    /// The migration's id.
+    public var id: String
+    /// The phase.
+    public var phase: Phase
+    /// What is being done in it.
+    public var activity: String
+    /// What it waits for, and who is in the way.
+    public var waiting: String?
+    /// Where it comes from.
+    public var source: String
+    /// Where it goes.
+    public var target: String
+    /// When this martlet started.
+    public var started: Date
+    /// When this was written.
+    public var at: Date
+    /// The tables.
+    public var tables: [Table]
+    /// The stream.
+    public var follow: Follower.Progress?
+    /// How far the stream is behind.
+    public var lag: Lag?
+    /// The last comparison.
+    public var comparison: Comparison?
+    /// The last switch of the application from one server to the other.
+    public var cutover: CutoverReport?
+}

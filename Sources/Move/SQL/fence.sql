@@ -1,0 +1,8 @@
+-- The function of the triggers that refuse writes on the server that an application has left. (14+)
+CREATE OR REPLACE FUNCTION martlet.fence() RETURNS trigger LANGUAGE plpgsql AS $martlet$
+BEGIN
+    RAISE EXCEPTION 'cannot write to table "%.%": the database has moved to another server', TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'read_only_sql_transaction',
+              HINT = 'Connect to the new server. An operator can undo the move with martlet rollback.';
+END
+$martlet$

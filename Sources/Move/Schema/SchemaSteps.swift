@@ -1,0 +1,170 @@
+import Catalog
+import Engine
+import Foundation
+import Postgres
+import Sync
+
+/// Makes on the target what was defined on the source: tables before the rows, the rest after them.
+struct SchemaSteps: Sendable {
+    let endpoints: Endpoints
+    let options: MigrationOptions
+    let names: Names
+    let directory: URL
+
+    private var archiveFile: URL { directory.appending(path: "schema.dump") }
+
+    /// Dumps the definitions as the snapshot sees them and makes the tables, in one transaction with its entry in the journal.
+    func makeTables(_ selection: Selection, snapshot: Snapshot, sourceMajor: Int) async throws {
+        let programs = try ClientPrograms.find(atLeast: sourceMajor)
+        let archive = try await SchemaArchive.dump(
+            endpoints.source,
+            snapshot: snapshot.id,
+            excluding: selection.excluded.map(\.name),
+            options: options.schema,
+            with: programs,
+            to: archiveFile
+        )
+        let tables = try await archive.script(.preData) { _ in true }
+        let ours = try await ownPublication()
+        let built = Set(
+            selection.tables.flatMap(\.indexes).flatMap { [$0.oid] }
+        )
+        let rest = try await archive.script(.postData) { entry in
+            !isBuiltByUs(entry, indexes: built) && !ours.contains(entry.oid)
+        }
+        try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
+            try connection.execute("SET session_replication_role = replica")
+            try await connection.transaction {
+                try connection.execute(tables)
+                try connection.execute("RESET search_path")
+                try Journal.noteSchema(rest: rest, on: connection)
+            }
+        }
+    }
+
+    /// Makes foreign keys, triggers, rules, policies, statistics and comments, and fills materialized views.
+    ///
+    /// Rows must be consistent: no lane may apply anything meanwhile. Foreign keys are added without
+    /// looking at rows, then validated side by side.
+    func makeConstraints(_ selection: Selection) async throws {
+        try await withNeutralConnection(to: endpoints.target, application: "martlet constraints") { connection in
+            try connection.execute("SET session_replication_role = replica")
+            let keys = foreignKeys(selection)
+            let existing = try existingConstraints(on: connection)
+            for (table, key) in keys where !existing.contains(Self.id(table, key)) {
+                try connection.execute(Self.addition(of: key, to: table))
+            }
+            try await validate(keys)
+            try await refreshViews()
+            try await makeRest()
+        }
+    }
+
+    // MARK: Foreign keys
+
+    private func foreignKeys(_ selection: Selection) -> [(Table, ForeignKey)] {
+        let chosen = Set(selection.tables.map(\.oid))
+        return selection.schema.foreignKeys.compactMap { key in
+            guard chosen.contains(key.referenced), let table = selection.tables.first(where: { $0.oid == key.table })
+            else { return nil }
+            return (table, key)
+        }
+    }
+
+    private static func addition(of key: ForeignKey, to table: Table) -> SQL {
+        // A partitioned table can take neither ONLY nor NOT VALID (before PostgreSQL 18).
+        let isPartitioned = table.kind == .partitioned
+        let only: SQL = isPartitioned ? "" : "ONLY "
+        let definition = SQL(trusting: key.definition)
+        let notValid: SQL = isPartitioned || !key.isValid ? "" : " NOT VALID"
+        return "ALTER TABLE \(only)\(table.name) ADD CONSTRAINT \(Identifier(key.name)) \(definition)\(notValid)"
+    }
+
+    /// Validates what was valid on the source; the keys of one table one after the other, because they exclude each other.
+    private func validate(_ keys: [(Table, ForeignKey)]) async throws {
+        let valid = keys.filter { $0.0.kind == .ordinary && $0.1.isValid }
+        let byTable = Dictionary(grouping: valid, by: { $0.0.oid }).values.sorted { $0[0].0.bytes > $1[0].0.bytes }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<min(options.jobs, byTable.count) {
+                let share = stride(from: worker, to: byTable.count, by: options.jobs).flatMap { byTable[$0] }
+                group.addTask {
+                    try await withNeutralConnection(to: endpoints.target, application: "martlet validate") {
+                        connection in
+                        for (table, key) in share {
+                            try connection.execute(
+                                "ALTER TABLE ONLY \(table.name) VALIDATE CONSTRAINT \(Identifier(key.name))"
+                            )
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func existingConstraints(on connection: Connection) throws(PostgresError) -> Set<String> {
+        let rows = try connection.query(
+            """
+            SELECT n.nspname, t.relname, c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+              JOIN pg_namespace n ON n.oid = t.relnamespace WHERE c.contype = 'f'
+            """
+        )
+        return Set(
+            try rows.map { row throws(PostgresError) in
+                let table = QualifiedName(schema: try row("nspname"), name: try row("relname"))
+                return table.quoted + Identifier(try row("conname")).quoted
+            }
+        )
+    }
+
+    private static func id(_ table: Table, _ key: ForeignKey) -> String {
+        table.name.quoted + Identifier(key.name).quoted
+    }
+
+    // MARK: The rest
+
+    /// Runs the rest of the definitions, in one transaction with its entry in the journal.
+    private func makeRest() async throws {
+        try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
+            try await connection.transaction {
+                try connection.execute(Journal.restOfSchema(on: connection))
+                try connection.execute("RESET search_path")
+                try Journal.noteConstraints(on: connection)
+            }
+        }
+    }
+
+    private func refreshViews() async throws {
+        let views = try await withNeutralConnection(to: endpoints.source) { connection in
+            try connection.query(MoveSQL.materializedViews).map { row throws(PostgresError) in
+                QualifiedName(schema: try row("schema"), name: try row("name"))
+            }
+        }
+        try await withNeutralConnection(to: endpoints.target, application: "martlet views") { connection in
+            for view in views { try connection.execute("REFRESH MATERIALIZED VIEW \(view)") }
+        }
+    }
+
+    /// Whether an entry of the dump is an index or a constraint that the load builds, or a foreign key.
+    private func isBuiltByUs(_ entry: SchemaArchive.Entry, indexes: Set<UInt32>) -> Bool {
+        // The catalogs pg_class and pg_constraint.
+        if entry.catalog == 1259 { return indexes.contains(entry.oid) }
+        let kinds = ["CONSTRAINT ", "FK CONSTRAINT ", "INDEX ATTACH "]
+        return kinds.contains { entry.description.hasPrefix($0) }
+    }
+
+    /// The OIDs of our own publication and its members, which are not part of the application.
+    private func ownPublication() async throws -> Set<UInt32> {
+        try await withNeutralConnection(to: endpoints.source) { connection in
+            let rows = try connection.query(
+                """
+                SELECT oid FROM pg_publication WHERE pubname = $1
+                UNION ALL
+                SELECT r.oid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1
+                """,
+                names.publication
+            )
+            return Set(try rows.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
+        }
+    }
+}

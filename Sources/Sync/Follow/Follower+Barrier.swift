@@ -1,0 +1,74 @@
+public import Foundation
+public import Postgres
+
+extension Follower {
+    /// Brings both databases to one logical position and runs `body` with a snapshot of each, while the stream goes on.
+    ///
+    /// The lanes stand still; a temporary slot gives a snapshot of the source and its position; the
+    /// lanes apply up to exactly there and stand still again, while a snapshot of the target is
+    /// taken. Then they go on. Whatever differs between the two snapshots is a real difference.
+    ///
+    /// `body` also gets the keys of the rows that changed since the last barrier; from this position on
+    /// they are noted anew. The lanes stand
+    /// still for as long as it takes to make the slot, which waits for transactions that have written.
+    public func atBarrier<Result>(
+        _ plan: FollowPlan,
+        temporarySlot: Identifier,
+        waiting: @Sendable ([Blocker]) async throws -> Void,
+        _ body: (_ source: Snapshot, _ target: Snapshot, _ changed: [QualifiedName: ChangedKeys.Change]) async throws ->
+            Result
+    ) async throws -> Result {
+        hold()
+        // Whatever happens in here, the lanes must not stand still afterwards.
+        defer { release() }
+        return try await withSnapshot(of: plan.source, from: .temporarySlot(temporarySlot), waiting: waiting) {
+            source in
+            let position = source.position ?? .zero
+            release(upTo: position)
+            try await pass(position, on: plan.source, within: 60)
+            return try await withNeutralConnection(to: plan.target, application: "martlet barrier") { target in
+                try target.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                guard let row = try target.query("SELECT pg_export_snapshot() AS id").first else {
+                    throw PostgresError("the target did not export a snapshot")
+                }
+                let snapshot = Snapshot(id: try row("id"), position: position)
+                let changed = takeChangedKeys()
+                release()
+                return try await body(source, snapshot, changed)
+            }
+        }
+    }
+
+    /// Waits until everything up to `position` is applied, and makes sure that the stream gets there.
+    ///
+    /// The lanes know that they have passed a position only when something later comes; a message in the log is that.
+    public func pass(_ position: LSN, on source: ConnectionString, within seconds: Double) async throws {
+        try await withNeutralConnection(to: source, application: "martlet marker") { connection in
+            try Heartbeat.send(connection)
+        }
+        guard try waitApplied(position, until: Date(timeIntervalSinceNow: seconds)) else {
+            throw PostgresError(
+                "the stream did not reach \(position) within \(Int(seconds)) seconds",
+                detail: "It is at \(progress.applied).",
+                hint: "Wait until martlet status shows less lag, then try again."
+            )
+        }
+    }
+
+    /// Writes a message into the source's log, which measures how long a change takes to get here.
+    public static func beat(_ connection: Connection) throws(PostgresError) {
+        try Heartbeat.send(connection)
+    }
+
+    /// Whether the position of every lane is saved and safe behind `position`.
+    public func waitDurable(_ position: LSN, until deadline: Date) throws(PostgresError) -> Bool {
+        while Date() < deadline {
+            if Task.isCancelled { throw .cancelled }
+            let step = min(deadline, Date(timeIntervalSinceNow: 0.2))
+            if state.wait(until: step, { $0.durable >= position || Task.isCancelled }), !Task.isCancelled {
+                return true
+            }
+        }
+        return false
+    }
+}

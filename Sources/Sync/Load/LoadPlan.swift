@@ -1,0 +1,64 @@
+public import Catalog
+import Postgres
+
+/// A table to be copied, and how.
+public struct LoadTable: Sendable {
+    /// The table on the source.
+    public let table: Table
+    /// Ranges of blocks that are copied by themselves; one, without ends, for a table that is copied in whole.
+    public let parts: [Range<Int>?]
+    /// Whether rows travel in binary form.
+    public let isBinary: Bool
+
+    /// Decides how a table is copied.
+    ///
+    /// A table is cut only when it alone would keep one worker busy while the others have nothing
+    /// left: cutting costs FREEZE, and on two cores more than two parts are slower than two.
+    public init(_ table: Table, totalBytes: Int, jobs: Int, blockSize: Int = 8192) {
+        self.table = table
+        isBinary = table.storedColumns.allSatisfy(\.type.portability.binary)
+        let share = Double(table.bytes) / Double(max(totalBytes, 1))
+        let isLarge = table.bytes >= 64 << 20 && share > 0.6 / Double(jobs)
+        guard isLarge, jobs > 1, table.pages >= jobs else {
+            parts = [nil]
+            return
+        }
+        let size = (table.pages + jobs - 1) / jobs
+        parts = stride(from: 0, to: table.pages, by: size).map { $0..<($0 + size >= table.pages ? Int.max : $0 + size) }
+    }
+
+    /// Whether the table is copied in several parts at once.
+    public var isSplit: Bool { parts.count > 1 }
+}
+
+/// The COPY statements of one part.
+struct CopySQL {
+    let load: LoadTable
+    let part: Range<Int>?
+
+    private var columns: SQL {
+        let stored = load.table.storedColumns
+        guard stored.count < load.table.columns.count || !stored.isEmpty else { return "" }
+        return " (" + .joined(stored.map { "\($0.identifier)" }) + ")"
+    }
+
+    private var format: SQL { load.isBinary ? "FORMAT binary" : "FORMAT text" }
+
+    /// Reads the part on the source.
+    var out: SQL {
+        guard let part else { return "COPY \(load.table.name)\(columns) TO STDOUT (\(format))" }
+        let selected = SQL.joined(load.table.storedColumns.map { "\($0.identifier)" })
+        // The last range has no end: the table may have grown since its size was read, before the snapshot.
+        let end: SQL = part.upperBound == .max ? "" : " AND ctid < '(\(part.upperBound),0)'"
+        return """
+            COPY (SELECT \(selected) FROM ONLY \(load.table.name) WHERE ctid >= '(\(part.lowerBound),0)'\(end)) \
+            TO STDOUT (\(format))
+            """
+    }
+
+    /// Writes the part on the target. FREEZE is allowed only in the transaction that emptied the table.
+    var into: SQL {
+        let freeze: SQL = load.isSplit ? "" : ", FREEZE"
+        return "COPY \(load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"
+    }
+}

@@ -1,0 +1,111 @@
+import Catalog
+import Foundation
+import Postgres
+import Synchronization
+
+/// What is left to do of a load, and in which order.
+///
+/// The most expensive piece that can be started is given out first: big tables begin at once, and
+/// their indexes are built while smaller tables are still being copied. A table's indexes become
+/// available with its last part, its constraints with its last index.
+final class LoadQueue: Sendable {
+    enum Item: Sendable {
+        /// Copy a part; the last one to end completes the table.
+        case part(LoadTable, Range<Int>?)
+        /// Build an index.
+        case index(LoadTable, Index)
+        /// Put the constraints on the indexes, and analyse.
+        case finish(LoadTable)
+    }
+
+    private struct State {
+        var ready: [(item: Item, cost: Int)] = []
+        var partsLeft: [UInt32: Int] = [:]
+        var indexesLeft: [UInt32: Int] = [:]
+        var running = 0
+    }
+
+    private let state: Mutex<State>
+    private let condition = NSCondition()
+
+    /// - Parameter loaded: tables whose rows are there already; only their indexes are left.
+    init(_ tables: [LoadTable], loaded: [LoadTable]) {
+        var state = State()
+        for load in tables {
+            state.partsLeft[load.table.oid] = load.parts.count
+            for part in load.parts {
+                state.ready.append((.part(load, part), load.table.bytes / load.parts.count))
+            }
+        }
+        for load in loaded { Self.addIndexes(of: load, to: &state) }
+        state.ready.sort { $0.cost < $1.cost }
+        self.state = Mutex(state)
+    }
+
+    /// Gives out the next piece, waiting for one while others may still bring some; nil when all is done.
+    func next() throws(PostgresError) -> Item? {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if Task.isCancelled { throw .cancelled }
+            let (item, isOver) = state.withLock { state -> (Item?, Bool) in
+                if let (item, _) = state.ready.popLast() {
+                    state.running += 1
+                    return (item, false)
+                }
+                return (nil, state.running == 0)
+            }
+            if let item { return item }
+            if isOver {
+                condition.broadcast()
+                return nil
+            }
+            _ = condition.wait(until: Date(timeIntervalSinceNow: 0.2))
+        }
+    }
+
+    /// Notes that a piece is done, and makes available what it was in the way of.
+    ///
+    /// - Returns: the table that this piece was the last part of.
+    @discardableResult
+    func done(_ item: Item) -> QualifiedName? {
+        let complete = state.withLock { state -> QualifiedName? in
+            defer { state.ready.sort { $0.cost < $1.cost } }
+            state.running -= 1
+            switch item {
+            case .part(let load, _):
+                state.partsLeft[load.table.oid, default: 1] -= 1
+                guard state.partsLeft[load.table.oid] == 0 else { return nil }
+                Self.addIndexes(of: load, to: &state)
+                return load.table.name
+            case .index(let load, _):
+                state.indexesLeft[load.table.oid, default: 1] -= 1
+                if state.indexesLeft[load.table.oid] == 0 { state.ready.append((.finish(load), 0)) }
+            case .finish: break
+            }
+            return nil
+        }
+        condition.lock()
+        condition.broadcast()
+        condition.unlock()
+        return complete
+    }
+
+    private static func addIndexes(of load: LoadTable, to state: inout State) {
+        let indexes = load.table.indexes.filter(\.isBuiltAlone)
+        state.indexesLeft[load.table.oid] = indexes.count
+        for index in indexes { state.ready.append((.index(load, index), index.bytes + load.table.bytes / 2)) }
+        if indexes.isEmpty { state.ready.append((.finish(load), 0)) }
+    }
+}
+
+extension Index {
+    /// Whether the index is built by CREATE INDEX, before its constraint is put on it.
+    ///
+    /// An exclusion constraint, or a temporal key, cannot take an index that is there.
+    var isBuiltAlone: Bool {
+        guard !isPartitioned, isValid else { return false }
+        guard let constraint else { return true }
+        return constraint.kind != "x" && !constraint.definition.contains("WITHOUT OVERLAPS")
+    }
+}

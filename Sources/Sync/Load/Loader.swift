@@ -1,0 +1,141 @@
+import Catalog
+import Engine
+import Foundation
+public import Postgres
+
+/// Copies tables under one snapshot, and builds their indexes as they become complete.
+///
+/// Each worker is a pair of sessions, one on each server. A part and its entry in the journal commit
+/// together. The snapshot does not survive a crash, so a table that was not complete is emptied and
+/// copied again from a new one; a complete one is kept.
+public struct Loader: Sendable {
+    /// Where rows come from.
+    public var source: ConnectionString
+    /// Where they go.
+    public var target: ConnectionString
+    /// The encoding of the target database, which both sides speak.
+    public var encoding: String
+    /// How many workers there are.
+    public var jobs: Int
+    /// Memory for each index build, as the server's setting takes it.
+    public var maintenanceMemory: String
+    /// Told what happens.
+    public var progress: LoadProgress
+
+    /// Creates a loader.
+    public init(
+        source: ConnectionString,
+        target: ConnectionString,
+        encoding: String,
+        jobs: Int,
+        maintenanceMemory: String = "512MB",
+        progress: LoadProgress
+    ) {
+        self.source = source
+        self.target = target
+        self.encoding = encoding
+        self.jobs = jobs
+        self.maintenanceMemory = maintenanceMemory
+        self.progress = progress
+    }
+
+    /// Copies `tables` and builds the indexes of those and of `loaded`; without tables to copy no snapshot is needed.
+    ///
+    /// - Throws: the first failure of any worker; what other workers had completed stays.
+    public func load(
+        _ tables: [LoadTable],
+        loaded: [LoadTable],
+        under snapshot: Snapshot?
+    ) async throws {
+        try await prepare(tables, snapshot)
+        for load in tables + loaded {
+            progress.update(load.table.name) { $0.indexes = load.table.indexes.filter(\.isBuiltAlone).count }
+        }
+        let queue = LoadQueue(tables, loaded: loaded)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<jobs {
+                group.addTask { try await work(worker, queue, snapshot) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Empties what is to be copied in parts, and notes the snapshot of every table.
+    private func prepare(_ tables: [LoadTable], _ snapshot: Snapshot?) async throws {
+        guard !tables.isEmpty else { return }
+        try await withNeutralConnection(to: target) { connection in
+            try await connection.transaction {
+                for load in tables {
+                    try Journal.begin(load.table.name, watermark: snapshot?.position, on: connection)
+                    if load.isSplit { try connection.execute("TRUNCATE ONLY \(load.table.name)") }
+                }
+            }
+        }
+    }
+
+    private func work(_ number: Int, _ queue: LoadQueue, _ snapshot: Snapshot?) async throws {
+        try await withNeutralConnection(to: target, application: "martlet load \(number)", encoding: encoding) { to in
+            try to.execute(
+                """
+                SET session_replication_role = replica; SET synchronous_commit = off;
+                SET maintenance_work_mem = \(literal: maintenanceMemory)
+                """
+            )
+            guard let snapshot else { return try await run(queue, nil, to) }
+            let name = "martlet load \(number)"
+            try await withNeutralConnection(to: source, application: name, encoding: encoding) { from in
+                try from.begin(sharing: snapshot)
+                try await run(queue, from, to)
+            }
+        }
+    }
+
+    private func run(_ queue: LoadQueue, _ from: Connection?, _ to: Connection) async throws {
+        while let item = try queue.next() {
+            switch item {
+            case .part(let load, let part):
+                guard let from else { throw PostgresError("a table is left to copy without a session on the source") }
+                try await copy(load, part, from, to)
+            case .index(let load, let index):
+                try IndexBuilder.build(index, on: to)
+                progress.update(load.table.name) { $0.indexesBuilt += 1 }
+            case .finish(let load):
+                try await IndexBuilder.finish(load.table, on: to)
+                progress.update(load.table.name) {
+                    $0.state = .ready
+                    $0.finished = Date()
+                }
+            }
+            if let complete = queue.done(item) {
+                progress.update(complete) { $0.state = .loaded }
+                try Journal.addPart(of: complete, rows: 0, bytes: 0, isLast: true, on: to)
+            }
+        }
+    }
+
+    private func copy(
+        _ load: LoadTable,
+        _ part: Range<Int>?,
+        _ from: Connection,
+        _ to: Connection
+    ) async throws {
+        let name = load.table.name
+        let sql = CopySQL(load: load, part: part)
+        progress.update(name) {
+            $0.state = .loading
+            $0.started = $0.started ?? Date()
+        }
+        try await to.transaction {
+            if !load.isSplit { try to.execute("TRUNCATE ONLY \(name)") }
+            var bytes = 0
+            let rows = try to.copyIn(sql.into, from: from, sql.out) { newRows, newBytes throws(PostgresError) in
+                bytes += newBytes
+                progress.update(name) {
+                    $0.rows += newRows
+                    $0.bytes += newBytes
+                }
+            }
+            try Journal.addPart(of: name, rows: rows, bytes: bytes, isLast: !load.isSplit, on: to)
+        }
+    }
+}

@@ -1,0 +1,215 @@
+import ArgumentParser
+import Engine
+import Foundation
+import Move
+import Postgres
+
+/// Asks the martlet that runs a move to do something, and waits for its answer.
+struct Asker {
+    let target: ConnectionString
+    let output: Output
+
+    /// Asks; `nil` when no martlet runs a move into this target.
+    func ask<Answer: Decodable>(
+        _ kind: String,
+        _ arguments: some Encodable,
+        as type: Answer.Type
+    ) async throws -> Answer? {
+        try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
+            guard try Journal.migration(on: connection) != nil, try Lease.isTaken(on: connection) else { return nil }
+            let request = try Journal.ask(kind, arguments: try JSONEncoder().encode(arguments), on: connection)
+            var shown = ""
+            while true {
+                if let answer = try Journal.answer(to: request, on: connection) { return try decode(answer, type) }
+                if let activity = try activity(connection), activity != shown {
+                    output.talk(activity)
+                    shown = activity
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    /// The migration in the journal, or an error that says there is none.
+    func migration() async throws -> Journal.Migration {
+        let migration = try await withNeutralConnection(to: target) { try Journal.migration(on: $0) }
+        guard let migration else {
+            throw PostgresError(
+                "there is no move into \(target.place)",
+                detail: "Its database has no journal of martlet.",
+                hint: "Start one with martlet migrate, or check --target."
+            )
+        }
+        return migration
+    }
+
+    /// What to say when nobody runs the move.
+    func nobodyRuns(_ migration: Journal.Migration) -> PostgresError {
+        PostgresError(
+            "no martlet runs the move into \(target.place) now",
+            detail: "It stopped in phase \"\(Phase(rawValue: migration.phase)?.title ?? migration.phase)\".",
+            hint: "Start it again with the same martlet migrate command, then repeat this one."
+        )
+    }
+
+    private func activity(_ connection: Connection) throws -> String? {
+        guard let row = try connection.query(
+            "SELECT coalesce(report ->> 'waiting', report ->> 'activity') AS activity FROM martlet.status"
+        ).first else { return nil }
+        return try row.optional("activity")
+    }
+
+    private func decode<Answer: Decodable>(_ answer: Journal.Answer, _ type: Answer.Type) throws -> Answer {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        guard answer.isDone else { throw try decoder.decode(Ask.Failure.self, from: answer.content).error }
+        return try decoder.decode(type, from: answer.content)
+    }
+}
+
+/// `martlet cutover`.
+struct CutoverCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "cutover",
+        abstract: "Bring the application to the new server, within about a second.",
+        discussion: """
+            Asks the martlet that runs the move. It compares once more while writers go on, stops them on the old server, \
+            applies what is left, sets sequences, compares what changed, arms the way back, and opens the new server. \
+            When anything is not right, it lets the writers go on and says why.
+
+            The old server refuses writes from then on, for every role. Point the application to the new server with \
+            --on-switch, which gets MARTLET_NEW_CONNECTION in its environment (its password, if it was given, in PGPASSWORD).
+
+            EXAMPLES
+              martlet cutover --target postgresql://app@new/shop --dry-run
+              martlet cutover --target postgresql://app@new/shop --on-switch './switch-pooler.sh'
+            """
+    )
+
+    @OptionGroup var target: TargetOption
+
+    @Flag(help: "Only say what would be in the way.")
+    var dryRun = false
+
+    @Flag(help: "Give up the way back: the target needs no logical replication then.")
+    var noRollback = false
+
+    @Option(help: ArgumentHelp("Run this shell command once the new server is open.", valueName: "command"))
+    var onSwitch: String?
+
+    @Flag(help: "Print the report as JSON.")
+    var json = false
+
+    func run(output: Output) async throws -> ExitStatus {
+        let target = try target.connection()
+        return try await SwitchCommand(kind: "cutover", target: target, opened: target, onSwitch: onSwitch, json: json)
+            .run(Ask.Switch(isDryRun: dryRun, keepsWayBack: !noRollback), output)
+    }
+}
+
+/// `martlet rollback`.
+struct RollbackCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "rollback",
+        abstract: "Bring the application back to the old server, with all that was written meanwhile.",
+        discussion: """
+            The same as a cutover, with the roles swapped: possible from the cutover until martlet finish.
+
+            EXAMPLES
+              martlet rollback --source postgresql://app@old/shop --target postgresql://app@new/shop
+            """
+    )
+
+    @OptionGroup var endpoints: EndpointOptions
+
+    @Flag(help: "Only say what would be in the way.")
+    var dryRun = false
+
+    @Option(help: ArgumentHelp("Run this shell command once the old server is open.", valueName: "command"))
+    var onSwitch: String?
+
+    @Flag(help: "Print the report as JSON.")
+    var json = false
+
+    func run(output: Output) async throws -> ExitStatus {
+        let target = try endpoints.target.connection()
+        let opened = onSwitch == nil ? target : try endpoints.source.connection()
+        return try await SwitchCommand(kind: "rollback", target: target, opened: opened, onSwitch: onSwitch, json: json)
+            .run(Ask.Switch(isDryRun: dryRun), output)
+    }
+}
+
+/// What a cutover and a rollback have in common.
+struct SwitchCommand {
+    let kind: String
+    let target: ConnectionString
+    /// The server that the application goes to.
+    let opened: ConnectionString
+    let onSwitch: String?
+    let json: Bool
+
+    func run(_ ask: Ask.Switch, _ output: Output) async throws -> ExitStatus {
+        let asker = Asker(target: target, output: output)
+        let migration = try await asker.migration()
+        if ask.isDryRun {
+            guard let answer = try await asker.ask(kind, ask, as: Ask.DryRun.self) else {
+                throw asker.nobodyRuns(migration)
+            }
+            return try show(answer, output)
+        }
+        guard let report = try await asker.ask(kind, ask, as: CutoverReport.self) else {
+            throw asker.nobodyRuns(migration)
+        }
+        if let onSwitch { try runHook(onSwitch, output) }
+        if json { try output.json(report) } else { show(report, output) }
+        return .done
+    }
+
+    private func show(_ dryRun: Ask.DryRun, _ output: Output) throws -> ExitStatus {
+        if json {
+            try output.json(dryRun)
+        } else {
+            output.result(
+                """
+                \(dryRun.tables) tables would be fenced, \(dryRun.sequences) sequences set; \
+                \(dryRun.sessions) sessions of applications are open; lag \(Painter.size(Int(clamping: dryRun.lagBytes)))
+                """
+            )
+            for obstacle in dryRun.obstacles { output.result("in the way: \(obstacle)") }
+            if dryRun.obstacles.isEmpty { output.result("nothing is in the way") }
+        }
+        return dryRun.obstacles.isEmpty ? .done : .foundProblems
+    }
+
+    private func show(_ report: CutoverReport, _ output: Output) {
+        var table = TextTable(["step", "ms", ""])
+        for step in report.steps {
+            let time = String(format: "%.1f", step.milliseconds)
+            table.add([step.name, time, step.isDowntime ? "writers stand still" : ""])
+        }
+        output.result(table.text)
+        output.result(
+            "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
+                + "\(report.sequences) sequences set"
+        )
+    }
+
+    private func runHook(_ command: String, _ output: Output) throws {
+        let (conninfo, secrets) = opened.forChildProcess
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(secrets) { _, new in new }
+            .merging(["MARTLET_NEW_CONNECTION": conninfo]) { _, new in new }
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw PostgresError(
+                "the command of --on-switch failed with status \(process.terminationStatus)",
+                detail: "The \(kind) itself is done: the other server is open, this one refuses writes.",
+                hint: "Run the command again by hand, or go back."
+            )
+        }
+    }
+}

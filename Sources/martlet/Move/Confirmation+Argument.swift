@@ -1,0 +1,4 @@
+public import ArgumentParser
+public import Sync
+
+extension Confirmation: ExpressibleByArgument {}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Engine
+import Foundation
+import Move
+import Postgres
+
+/// `martlet finish`.
+struct FinishCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "finish",
+        abstract: "End a move: remove everything martlet made on both servers.",
+        discussion: """
+            After a cutover this gives up the way back: the reverse stream ends, and the old server accepts writes again, \
+            so nobody should be connected to it. After a rollback, or migrate --once, it removes what is left.
+
+            EXAMPLES
+              martlet finish --source postgresql://app@old/shop --target postgresql://app@new/shop
+            """
+    )
+
+    @OptionGroup var endpoints: EndpointOptions
+    @OptionGroup var work: WorkDirectoryOption
+
+    func run(output: Output) async throws -> ExitStatus {
+        try await EndOfMove(kind: "finish", dropsCopy: false) { !$0.canAbort || $0 == .rolledBack }
+            .run(endpoints.endpoints(), work, output)
+    }
+}
+
+/// `martlet abort`.
+struct AbortCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "abort",
+        abstract: "Give up a move before its cutover: remove everything martlet made, and the copy.",
+        discussion: """
+            The source is as it was before, and the target as empty. Not possible after a cutover: then the target's data \
+            are the only ones that are up to date.
+
+            EXAMPLES
+              martlet abort --source postgresql://app@old/shop --target postgresql://app@new/shop
+            """
+    )
+
+    @OptionGroup var endpoints: EndpointOptions
+    @OptionGroup var work: WorkDirectoryOption
+
+    @Flag(help: "Leave the copied tables on the target.")
+    var keepCopy = false
+
+    func run(output: Output) async throws -> ExitStatus {
+        try await EndOfMove(kind: "abort", dropsCopy: !keepCopy) { $0.canAbort }
+            .run(endpoints.endpoints(), work, output)
+    }
+}
+
+/// What `finish` and `abort` have in common.
+struct EndOfMove {
+    let kind: String
+    let dropsCopy: Bool
+    let isAllowed: @Sendable (Phase) -> Bool
+
+    func run(_ endpoints: Endpoints, _ work: WorkDirectoryOption, _ output: Output) async throws -> ExitStatus {
+        let asker = Asker(target: endpoints.target, output: output)
+        let migration = try await asker.migration()
+        let phase = Phase(rawValue: migration.phase)
+        guard let phase, isAllowed(phase) else {
+            throw PostgresError(
+                "cannot \(kind) a move that is \(phase?.title ?? migration.phase)",
+                hint: kind == "abort"
+                    ? "The application may be on the new server: use martlet rollback, or martlet finish."
+                    : "Bring the application over with martlet cutover first, or give up with martlet abort."
+            )
+        }
+        if let removed = try await asker.ask(kind, [String](), as: [Cleanup.Removed].self) {
+            show(removed, output)
+            return .done
+        }
+        let cleanup = Cleanup(endpoints: endpoints, directory: work.url(for: endpoints.source))
+        try await withNeutralConnection(to: endpoints.target) { try Lease.take(on: $0) }
+        show(try await cleanup.removeObjects(), output)
+        // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
+        try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
+        return .done
+    }
+
+    private func show(_ removed: [Cleanup.Removed], _ output: Output) {
+        for object in removed { output.result("removed from the \(object.side): \(object.kind) \"\(object.name)\"") }
+        output.result(kind == "abort" ? "aborted" : "finished")
+    }
+}

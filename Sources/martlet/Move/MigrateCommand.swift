@@ -1,0 +1,116 @@
+import Catalog
+import ArgumentParser
+import Foundation
+import Move
+import Postgres
+import Sync
+
+/// `martlet migrate`.
+struct MigrateCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate",
+        abstract: "Move a database that is in use to another server.",
+        discussion: """
+            Copies schema and rows under one snapshot, follows changes, and keeps both sides equal until you say \
+            martlet cutover in another terminal. The same command resumes a move that was stopped, whatever stopped it; \
+            what was decided at its beginning stays.
+
+            EXAMPLES
+              martlet migrate --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet migrate --source service=old --target service=new --jobs 4 --exclude 'audit.*'
+              martlet migrate --once --source "host=old dbname=shop" --target "host=new dbname=shop"
+            """
+    )
+
+    @OptionGroup var endpoints: EndpointOptions
+    @OptionGroup var work: WorkDirectoryOption
+
+    @Option(help: "How many tables are copied and indexes built at once.")
+    var jobs = 2
+
+    @Option(help: "How many sessions apply changes.")
+    var lanes = 2
+
+    @Flag(help: "Copy, and do not follow changes: for a source that nobody writes to, or a first look.")
+    var once = false
+
+    @Option(help: "Move only tables that match: schema.table, with * and ?. May be repeated.")
+    var include: [String] = []
+
+    @Option(help: "Leave out tables that match; wins over --include. May be repeated.")
+    var exclude: [String] = []
+
+    @Flag(help: "Objects belong to the role of the target connection, not to their owners on the source.")
+    var noOwner = false
+
+    @Flag(help: "Do not take over GRANTs.")
+    var noPrivileges = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What the source may forget: 'spooled', what is safe in the work directory, or 'applied', what is safe on the target.",
+            valueName: "what"
+        )
+    )
+    var confirm: Confirmation = .spooled
+
+    @Flag(help: "Say what would be done, and whether anything is in the way; change nothing.")
+    var dryRun = false
+
+    func validate() throws {
+        guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+        guard (1...16).contains(lanes) else { throw ValidationError("--lanes takes a number from 1 to 16.") }
+    }
+
+    private var options: MigrationOptions {
+        var options = MigrationOptions()
+        options.include = include
+        options.exclude = exclude
+        options.jobs = jobs
+        options.lanes = lanes
+        options.isOnce = once
+        options.schema.keepsOwners = !noOwner
+        options.schema.keepsPrivileges = !noPrivileges
+        options.confirmation = confirm
+        return options
+    }
+
+    func run(output: Output) async throws -> ExitStatus {
+        let endpoints = try endpoints.endpoints()
+        if let status = try await assess(endpoints, output) { return status }
+        let directory = work.url(for: endpoints.source)
+        let monitor = Monitor(endpoints: endpoints, directory: directory) { event in
+            if !output.isTerminal { output.talk("\(Date().formatted(date: .omitted, time: .standard))  \(event)") }
+        }
+        let migration = Migration(endpoints: endpoints, options: options, directory: directory, monitor: monitor)
+        let view = LiveView(output: output)
+        do {
+            let outcome = try await view.show(monitor) { try await migration.run() }
+            output.talk(Self.farewell(outcome, directory))
+            return .done
+        } catch {
+            if Task.isCancelled {
+                output.talk("martlet: stopped; nothing is lost. The same command goes on where it was.")
+            }
+            throw error
+        }
+    }
+
+    /// Looks for what is in the way, first; returns a status when the move must not begin.
+    private func assess(_ endpoints: Endpoints, _ output: Output) async throws -> ExitStatus? {
+        nil
+    }
+
+    private static func farewell(_ outcome: Migration.Outcome, _ directory: URL) -> String {
+        let what =
+            switch outcome {
+            case .copied: "The copy is complete. Compare with martlet verify; martlet finish removes the journal."
+            case .finished: "Finished: the application is on the new server, and nothing of martlet is left on either."
+            case .aborted: "Aborted: the source is as it was before, and the copy on the target is removed."
+            case .rolledBack: "Rolled back: the application is on the old server. martlet finish removes what is left."
+            case .switched: "Cut over, without a way back. martlet finish removes what is left."
+            }
+        return what + "\nLogs are in \(directory.path)."
+    }
+}
+

@@ -1,0 +1,46 @@
+import Foundation
+import Postgres
+import Testing
+
+struct ConnectionStringTests {
+    static let passwords = ["plain", "it's \\ \"x\"", "a b=c", "p@ss/w:rd?&#%", "\u{301}'\u{301}", "line\nend"]
+
+    @Test(arguments: passwords)
+    func `a password survives and is never shown`(password: String) throws {
+        let target = try ConnectionString("host=h dbname=d user=u").with("password", password)
+        #expect(try ConnectionString(target.secretText)["password"] == password)
+        for text in [target.description, target.debugDescription, target.place, String(reflecting: target)] {
+            #expect(!text.contains(password))
+        }
+        var dumped = ""
+        dump(target, to: &dumped)
+        #expect(!dumped.contains(password))
+        #expect(!target.forChildProcess.argument.contains(password))
+        #expect(target.forChildProcess.environment["PGPASSWORD"] == password)
+    }
+
+    @Test(arguments: [
+        "postgresql://u:s3cret@h:5433/d?sslmode=require",
+        "host=h port=5433 user=u password=s3cret dbname=d sslmode=require",
+    ])
+    func `both forms mean the same`(text: String) throws {
+        let target = try ConnectionString(text)
+        #expect(target["host"] == "h" && target["port"] == "5433" && target["dbname"] == "d")
+        #expect(target["password"] == "s3cret" && target["sslmode"] == "require")
+        #expect(target.place == "h:5433/d")
+        #expect(target.description.contains("password='***'"))
+    }
+
+    @Test(arguments: [
+        "postgresql://u:s3cret%zz@h/d", "postgresql://u:pa/s3cret@h/d", "postgresql://u:12/s3cret@h/d",
+        "postgresql://u:pa@s3cret@h/d", "postgresql://u@srv:s3cret@h/d", "password=my s3cret", "password=a\" b\ns3cret",
+        "postgresql://u:s3cret@[::1", "password='s3cret", "host=h dbname=postgresql://u:s3cret@h/d",
+        "password=s3cret\0x",
+        "postgresql://u%40srv:p@s3cret@h/d",
+    ])
+    func `malformed text never shows the password`(text: String) throws {
+        let error = try #require(throws: PostgresError.self) { try ConnectionString(text) }
+        #expect(!String(reflecting: error).contains("s3cret"))
+        #expect(error.hint?.contains("%40") == true)
+    }
+}
