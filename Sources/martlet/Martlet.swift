@@ -18,7 +18,7 @@ struct Martlet: AsyncParsableCommand {
             CommandGroup(
                 name: "MOVE",
                 subcommands: [
-                    MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
+                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),
