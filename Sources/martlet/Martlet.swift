@@ -16,13 +16,13 @@ struct Martlet: AsyncParsableCommand {
         version: Version.text,
         groupedSubcommands: [
             CommandGroup(
-                name: "MOVE:",
+                name: "MOVE",
                 subcommands: [
                     AssessCommand.self, MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),
-            CommandGroup(name: "MIRROR:", subcommands: [SandboxCommand.self])
+            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self]),
         ]
     )
 
