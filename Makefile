@@ -2,8 +2,8 @@
 
 help:
 	@echo "make setup   install what is missing (apt-get, with sudo unless root)"
-	@echo "make build   build the debug program"
-	@echo "make test    everything above, servers of other versions, all tests"
+	@echo "make build   build the program: .build/release/martlet"
+	@echo "make test    set up, fetch servers of other versions, run all tests"
 	@echo "make demo    release build, then a migration on servers of its own"
 	@echo "make docs    write docs/cli from --help"
 	@echo "make lint    check the form of the sources"
@@ -13,7 +13,7 @@ setup:
 	@scripts/setup
 
 build: setup
-	swift build
+	swift build -c release --product martlet
 
 versions: setup
 	@scripts/postgres-versions
@@ -21,8 +21,7 @@ versions: setup
 test: setup versions
 	@scripts/test
 
-demo: setup
-	swift build -c release --product martlet
+demo: build
 	.build/release/martlet demo
 
 docs: setup

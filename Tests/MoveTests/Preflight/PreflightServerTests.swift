@@ -1,5 +1,7 @@
+import Cluster
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Move
@@ -86,25 +88,16 @@ struct PreflightServerTests {
     }
 }
 
-/// The pooler named by `MARTLET_TEST_POOLER`, in transaction mode, with `MARTLET_TEST_SERVER` behind it.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_POOLER"] != nil))
-struct PreflightPoolerTests {
-    @Test func `a pooler in front is found, and gets no settings that it would hand on`() async throws {
-        let pooler = try DatabasePair.server("MARTLET_TEST_POOLER").with("dbname", "postgres")
-        let findings = try await Preflight.run(source: pooler, target: nil, options: .init())
-        #expect(findings.blockers.map(\.check) == ["source.pooler"])
-        try await withConnection(to: pooler) { connection in
-            let path = try connection.query("SELECT current_setting('search_path') AS path").first
-            #expect(try path?("path") == "\"$user\", public")
-        }
-    }
-}
-
-/// The server named by `MARTLET_TEST_SERVER_REPLICA`, with `wal_level = replica`.
-@Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_SERVER_REPLICA"] != nil))
+/// A server of its own with `wal_level = replica`, for what a test changes on a whole server.
+@Suite(.serialized)
 struct PreflightReplicaServerTests {
+    private func withReplicaServer(_ body: (ConnectionString) async throws -> Void) async throws {
+        let configuration = ServerConfiguration(settings: ["wal_level": "replica"])
+        try await withServer(configuration) { try await body($0.connection()) }
+    }
+
     @Test func `wal_level replica blocks following, not a copy`() async throws {
-        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+        try await withReplicaServer { source in
             let findings = try await Preflight.run(source: source, target: nil, options: .init())
             let finding = try #require(findings["source.wal_level"].first)
             #expect(finding.level == .blocker)
@@ -120,8 +113,8 @@ struct PreflightReplicaServerTests {
     }
 
     @Test func `a target without logical log allows no way back, which is a warning`() async throws {
-        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER")) { source in
-            try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { target in
+        try await withDatabase(on: TestServer.shared()) { source in
+            try await withReplicaServer { target in
                 var options = Preflight.Options()
                 let findings = try await Preflight.run(source: source, target: target, options: options)
                 #expect(findings["target.wal_level"].map(\.level) == [.warning])
@@ -133,7 +126,7 @@ struct PreflightReplicaServerTests {
     }
 
     @Test func `slots that are all taken block`() async throws {
-        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+        try await withReplicaServer { source in
             try await run(
                 """
                 SELECT pg_create_physical_replication_slot('taken_' || i)
@@ -154,7 +147,7 @@ struct PreflightReplicaServerTests {
     }
 
     @Test func `a server that drops slots which lag is a warning, and its remedy helps`() async throws {
-        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+        try await withReplicaServer { source in
             try await run("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'", "SELECT pg_reload_conf()", on: source)
             try await eventually(source, "source.slot_retention", is: .warning)
             let findings = try await Preflight.run(source: source, target: nil, options: .init())

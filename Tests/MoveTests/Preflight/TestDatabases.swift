@@ -1,49 +1,4 @@
-import Foundation
 import Postgres
-import Testing
-
-/// Two new, empty databases, on two servers when the environment names two.
-///
-/// `MARTLET_TEST_SERVER` names the server with `wal_level = logical` that holds the source,
-/// `MARTLET_TEST_TARGET` the one that holds the target.
-struct DatabasePair: TestTrait, SuiteTrait, TestScoping {
-    struct Databases: Sendable {
-        var source: ConnectionString
-        var target: ConnectionString
-    }
-
-    @TaskLocal private static var databases: Databases?
-
-    /// The databases of the running test.
-    static var current: Databases {
-        guard let databases else { preconditionFailure("the test needs the trait .databasePair") }
-        return databases
-    }
-
-    let isRecursive = true
-
-    static func server(_ variable: String) throws -> ConnectionString {
-        try ConnectionString(ProcessInfo.processInfo.environment[variable] ?? "host=/tmp user=postgres")
-    }
-
-    func provideScope(
-        for test: Test,
-        testCase: Test.Case?,
-        performing function: @concurrent @Sendable () async throws -> Void
-    ) async throws {
-        guard !test.isSuite else { return try await function() }
-        try await withNewDatabase(on: Self.server("MARTLET_TEST_SERVER")) { source in
-            try await withNewDatabase(on: Self.server("MARTLET_TEST_TARGET")) { target in
-                try await Self.$databases.withValue(Databases(source: source, target: target)) { try await function() }
-            }
-        }
-    }
-}
-
-extension Trait where Self == DatabasePair {
-    /// Runs each test against two new, empty databases.
-    static var databasePair: Self { Self() }
-}
 
 /// Makes a database, and drops it whatever the outcome.
 func withNewDatabase<Result: Sendable>(
