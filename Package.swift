@@ -88,7 +88,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MoveTests",
-            dependencies: ["Move", "TestSupport"],
+            dependencies: ["Cluster", "Move", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),

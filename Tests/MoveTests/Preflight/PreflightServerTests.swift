@@ -90,7 +90,7 @@ struct PreflightServerTests {
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_POOLER"] != nil))
 struct PreflightPoolerTests {
     @Test func `a pooler in front is found, and gets no settings that it would hand on`() async throws {
-        let pooler = try DatabasePair.server("MARTLET_TEST_POOLER").with("dbname", "postgres")
+        let pooler = try await DatabasePair.server("MARTLET_TEST_POOLER").with("dbname", "postgres")
         let findings = try await Preflight.run(source: pooler, target: nil, options: .init())
         #expect(findings.blockers.map(\.check) == ["source.pooler"])
         try await withConnection(to: pooler) { connection in

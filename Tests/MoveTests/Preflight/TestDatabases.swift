@@ -1,5 +1,7 @@
+import Cluster
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 
 /// Two new, empty databases, on two servers when the environment names two.
@@ -22,8 +24,10 @@ struct DatabasePair: TestTrait, SuiteTrait, TestScoping {
 
     let isRecursive = true
 
-    static func server(_ variable: String) throws -> ConnectionString {
-        try ConnectionString(ProcessInfo.processInfo.environment[variable] ?? "host=/tmp user=postgres")
+    /// The server that a variable names, otherwise a shared one of the tests' own.
+    static func server(_ variable: String) async throws -> ConnectionString {
+        if let text = ProcessInfo.processInfo.environment[variable] { return try ConnectionString(text) }
+        return try await TestServer.shared(.quiet).connection()
     }
 
     func provideScope(
