@@ -64,12 +64,17 @@ final class Keeper: Sendable {
     func run(removing removed: [String], isDurable: Bool) async throws {
         defer { state.withLock { $0 = State(initialised: $0.initialised, endings: $0.endings + 1, isGone: true) } }
         let arguments = [directory.path, binaries.directory, isDurable ? "" : "--no-sync"] + removed
+        let (shell, shellArguments) = ServerUser.command(
+            as: .needed,
+            "/bin/sh",
+            ["-c", Self.script, "martlet-keeper"] + arguments
+        )
         _ = try await Subprocess.run(
-            .path("/bin/sh"),
-            arguments: Arguments(["-c", Self.script, "martlet-keeper"] + arguments),
+            .path(FilePath(shell)),
+            arguments: Arguments(shellArguments),
             environment: binaries.environment,
             workingDirectory: "/",
-            platformOptions: .server(as: .needed),
+            platformOptions: .ownSession,
             input: .inputWriter,
             output: .sequence,
             error: .discarded

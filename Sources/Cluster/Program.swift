@@ -21,12 +21,13 @@ struct Program: Sendable {
     ///
     /// A cancelled task kills the program.
     func run(input: String = "") async throws -> Outcome {
+        let (path, arguments) = ServerUser.command(as: user, path, arguments)
         let result = try await Subprocess.run(
             .path(FilePath(path)),
             arguments: Arguments(arguments),
             environment: environment,
             workingDirectory: "/",
-            platformOptions: .server(as: user),
+            platformOptions: .ownSession,
             input: .string(input),
             output: .string(limit: 1 << 20),
             error: .combinedWithOutput

@@ -37,16 +37,24 @@ package struct ServerUser: Sendable, Hashable {
     }
 }
 
+extension ServerUser {
+    /// A command line that becomes this account first; `setpriv` is part of util-linux.
+    ///
+    /// Subprocess could change the account itself, but does so in the child of a bare clone: glibc's
+    /// setuid there waits for a thread that the parent was just making, for ever. With many threads
+    /// that happens every few hundred starts.
+    static func command(as user: ServerUser?, _ path: String, _ arguments: [String]) -> (String, [String]) {
+        guard let user else { return (path, arguments) }
+        let change = ["--reuid=\(user.userID)", "--regid=\(user.groupID)", "--clear-groups", "--", path]
+        return ("/usr/bin/setpriv", change + arguments)
+    }
+}
+
 extension PlatformOptions {
-    /// Runs a program as the server's account, in a session of its own so that ^C in our terminal does not reach it.
-    static func server(as user: ServerUser?) -> PlatformOptions {
+    /// A session of its own, so that ^C in our terminal does not reach the program.
+    static var ownSession: PlatformOptions {
         var options = PlatformOptions()
         options.createSession = true
-        if let user {
-            options.userID = user.userID
-            options.groupID = user.groupID
-            options.supplementaryGroups = [user.groupID]
-        }
         return options
     }
 }

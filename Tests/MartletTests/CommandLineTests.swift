@@ -60,17 +60,38 @@ struct CommandLineTests {
     @Test(arguments: [SIGINT, SIGTERM])
     func `a signal while a sandbox is made exits with 130 and leaves nothing`(signal: Int32) async throws {
         try await withTemporaryDirectory { directory in
-            let martlet = MartletProgram(environment: ["MARTLET_STATE_DIR": directory])
+            try installSlowServer(in: directory + "/bin")
+            let path = directory + "/bin:" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
+            let martlet = MartletProgram(environment: ["MARTLET_STATE_DIR": directory, "PATH": path])
             let sandbox = directory + "/sandboxes/shop"
             let outcome = try await martlet.run(["sandbox", "start", "shop"]) { process in
-                try await eventually("initdb has begun") {
-                    FileManager.default.fileExists(atPath: sandbox + "/password")
-                }
+                try await eventually("initdb has begun") { FileManager.default.fileExists(atPath: sandbox + "/data") }
                 kill(process, signal)
+                #expect(FileManager.default.createFile(atPath: directory + "/bin/signalled", contents: nil))
             }
             #expect(outcome.status == 130)
             #expect(outcome.error.contains("martlet: interrupted"))
             #expect(!FileManager.default.fileExists(atPath: sandbox))
+        }
+    }
+
+    /// Programs that stand for a server whose initdb ends two seconds after the file `signalled` is there.
+    private func installSlowServer(in directory: String) throws {
+        let files = FileManager.default
+        try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let initdb = """
+            mkdir "$2"
+            rounds=0
+            while [ ! -e "\(directory)/signalled" ] && [ $rounds -lt 1200 ]; do
+                sleep 0.1
+                rounds=$((rounds + 1))
+            done
+            sleep 2
+            """
+        let programs = ["postgres": "echo 'postgres (PostgreSQL) 15.0'", "initdb": initdb, "pg_ctl": "exit 1"]
+        for (name, script) in programs {
+            let text = Data("#!/bin/sh\n\(script)\n".utf8)
+            _ = files.createFile(atPath: directory + "/" + name, contents: text, attributes: [.posixPermissions: 0o755])
         }
     }
 }

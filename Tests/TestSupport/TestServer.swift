@@ -13,6 +13,8 @@ public enum TestServer {
         case source
         /// Where a migration goes to.
         case target
+        /// A server for tests that look at what else goes on there: long transactions, sessions, free slots.
+        case quiet
     }
 
     /// The majors that are installed here, the one of the system first, then upwards.
@@ -91,7 +93,9 @@ private actor ServerPool {
         let (started, sender) = AsyncThrowingStream<Server, any Error>.makeStream()
         Task {
             do {
-                var configuration = ServerConfiguration(settings: ["max_connections": "300"])
+                var configuration = ServerConfiguration(settings: [
+                    "max_connections": "300", "max_prepared_transactions": "10",
+                ])
                 configuration.binaries = binaries
                 try await withServer(configuration) { server in
                     sender.yield(server)
