@@ -42,7 +42,8 @@ public struct ServerConfiguration: Sendable {
     public static func defaultSettings(isDurable: Bool) -> [String: String] {
         var settings = [
             "wal_level": "logical", "max_wal_senders": "20", "max_replication_slots": "20",
-            "max_logical_replication_workers": "20", "max_worker_processes": "30", "max_connections": "200", "max_prepared_transactions": "10",
+            "max_logical_replication_workers": "20", "max_worker_processes": "30", "max_connections": "200",
+            "max_prepared_transactions": "10",
             "shared_buffers": "64MB", "max_wal_size": "2GB", "log_line_prefix": "%m [%p] %q%u@%d ",
         ]
         if !isDurable {

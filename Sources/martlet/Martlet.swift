@@ -18,7 +18,8 @@ struct Martlet: AsyncParsableCommand {
             CommandGroup(
                 name: "MOVE",
                 subcommands: [
-                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
+                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, CutoverCommand.self,
+                    RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),

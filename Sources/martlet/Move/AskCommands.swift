@@ -53,9 +53,11 @@ struct Asker {
     }
 
     private func activity(_ connection: Connection) throws -> String? {
-        guard let row = try connection.query(
-            "SELECT coalesce(report ->> 'waiting', report ->> 'activity') AS activity FROM martlet.status"
-        ).first else { return nil }
+        guard
+            let row = try connection.query(
+                "SELECT coalesce(report ->> 'waiting', report ->> 'activity') AS activity FROM martlet.status"
+            ).first
+        else { return nil }
         return try row.optional("activity")
     }
 

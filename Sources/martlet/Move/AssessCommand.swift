@@ -56,7 +56,10 @@ struct AssessCommand: Command {
 
     @OptionGroup var source: SourceOption
     @Option(
-        help: ArgumentHelp("Connection string of the database to move to, when it is there already.", valueName: "connection")
+        help: ArgumentHelp(
+            "Connection string of the database to move to, when it is there already.",
+            valueName: "connection"
+        )
     )
     var target: String?
     @OptionGroup var selection: SelectionOptions

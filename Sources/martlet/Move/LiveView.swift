@@ -90,7 +90,12 @@ struct Painter {
             lines.append(output.styled(comparison.summary, comparison.isEqual ? .green : .red))
         }
         if report.phase == .following, report.activity == "waiting for changes" {
-            lines.append(output.styled("next: martlet verify, martlet cutover (in another terminal); ^C stops, and can be resumed", .dim))
+            lines.append(
+                output.styled(
+                    "next: martlet verify, martlet cutover (in another terminal); ^C stops, and can be resumed",
+                    .dim
+                )
+            )
         }
         return lines.map { Self.cut($0, to: width) }
     }
@@ -134,7 +139,9 @@ struct Painter {
     }
 
     private func followLines(_ follow: Follower.Progress, _ lag: StatusReport.Lag?) -> [String] {
-        var parts = ["changes \(Self.count(follow.counters.changes)) in \(Self.count(follow.counters.transactions)) transactions"]
+        var parts = [
+            "changes \(Self.count(follow.counters.changes)) in \(Self.count(follow.counters.transactions)) transactions"
+        ]
         if let lag {
             parts.append("lag \(Self.size(Int(clamping: lag.bytes))), \(String(format: "%.1f", lag.seconds)) s")
             if let beat = lag.heartbeatMilliseconds { parts.append("heartbeat \(Int(beat.rounded())) ms") }

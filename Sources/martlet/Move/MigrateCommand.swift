@@ -1,5 +1,5 @@
-import Catalog
 import ArgumentParser
+import Catalog
 import Engine
 import Foundation
 import Move
@@ -113,4 +113,3 @@ struct MigrateCommand: Command {
         return what + "\nLogs are in \(directory.path)."
     }
 }
-

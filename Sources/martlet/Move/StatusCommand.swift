@@ -37,7 +37,9 @@ struct StatusCommand: Command {
                     output.result(state.json)
                 } else {
                     let lines = painter.lines(state.report, width: watch ? screen.width : 200)
-                    if watch, output.isTerminal { screen.draw(lines + [state.runner]) } else {
+                    if watch, output.isTerminal {
+                        screen.draw(lines + [state.runner])
+                    } else {
                         output.result((lines + [state.runner]).joined(separator: "\n"))
                     }
                 }
@@ -67,6 +69,10 @@ struct StatusCommand: Command {
         let holder = try Lease.holder(on: connection)
         let who = holder.map { "process \($0.pid) on host \"\($0.host)\"" } ?? "nobody"
         let isRunning = try Lease.isTaken(on: connection)
-        return State(report: report, json: json, runner: isRunning ? "run by \(who)" : "not running; last run by \(who)")
+        return State(
+            report: report,
+            json: json,
+            runner: isRunning ? "run by \(who)" : "not running; last run by \(who)"
+        )
     }
 }
