@@ -13,8 +13,13 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
     name: "martlet",
-    products: [],
-    dependencies: [],
+    products: [.executable(name: "martlet", targets: ["martlet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
+        // Subprocess's own dependency, named because a path that is not a literal needs FilePath's initializer.
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+    ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
@@ -35,5 +40,41 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "Sync", dependencies: ["Engine", "Catalog"], swiftSettings: settings),
+        .target(
+            name: "Cluster",
+            dependencies: [
+                "Postgres",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [.embedInCode("keeper.sh")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "martlet",
+            dependencies: ["Cluster", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Cluster", "Postgres"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["Cluster", "Postgres", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MartletTests",
+            dependencies: [
+                "martlet", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
     ]
 )

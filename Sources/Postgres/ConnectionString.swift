@@ -42,6 +42,9 @@ public struct ConnectionString: Sendable, Hashable {
     /// The value given for a libpq keyword; nil when it was left to libpq's defaults.
     public subscript(keyword: String) -> String? { settings[keyword] }
 
+    /// The libpq keywords that have a value.
+    var keywords: [String] { Array(settings.keys) }
+
     /// The same place with one setting changed, or removed by nil.
     public func with(_ keyword: String, _ value: String?) -> Self {
         var copy = self

@@ -1,0 +1,192 @@
+import Foundation
+import Postgres
+
+/// The steps of a start, a stop and a removal; each is called with the lock held.
+extension Sandboxes {
+    /// Makes and starts a sandbox; nothing of it is left when that fails or is cancelled.
+    func create(_ place: ServerDirectory, _ wish: Wish) async throws {
+        do {
+            try await launch(place, make(place, wish))
+        } catch {
+            // The first failure is the one to tell.
+            try? await withoutCancellation {
+                try await halt(place)
+                try place.remove()
+            }
+            throw error
+        }
+    }
+
+    /// Starts a sandbox with another record; when that fails or is cancelled it is as it was before.
+    func restart(
+        _ sandbox: Sandbox,
+        with record: Sandbox.Record,
+        insteadOf old: Sandbox.Record
+    ) async throws {
+        let place = sandbox.place
+        do {
+            try await withoutCancellation { try await halt(place) }
+            try await launch(place, record)
+        } catch {
+            // The first failure is the one to tell.
+            try? await withoutCancellation {
+                try await halt(place)
+                if sandbox.status == .running { try await launch(place, old) }
+            }
+            throw error
+        }
+    }
+
+    /// Runs initdb in a fresh directory; what an unfinished start left there is removed first.
+    private func make(_ place: ServerDirectory, _ wish: Wish) async throws -> Sandbox.Record {
+        let binaries = try await ServerBinaries.find(major: wish.major)
+        try Task.checkCancellation()
+        try await withoutCancellation {
+            try await halt(place)
+            try place.remove()
+            try place.make()
+            // The same script as the watchdog's; nothing is started, and its input ends after one word.
+            let password = String(UInt64.random(in: 0 ... .max), radix: 36)
+            let outcome = try await Program.script(
+                Keeper.script,
+                [place.path, binaries.directory, "--no-sync"],
+                binaries: binaries,
+                input: "initialise \(password)\n"
+            )
+            guard outcome.output.contains("initialised 0") else {
+                throw place.failure("could not initialise a server in \"\(place.path)\"", logFrom: 0)
+            }
+        }
+        try Task.checkCancellation()
+        return Sandbox.Record(
+            major: binaries.major,
+            binaries: binaries.directory,
+            port: try port(wish.tcp),
+            socket: try place.socketDirectory(),
+            settings: wish.settings
+        )
+    }
+
+    /// What an existing sandbox is to be from now on.
+    func changed(_ sandbox: Sandbox, _ wish: Wish) throws -> Sandbox.Record {
+        guard var record = sandbox.record else { throw PostgresError("sandbox \"\(sandbox.name)\" is incomplete") }
+        if let major = wish.major, major != record.major {
+            throw PostgresError(
+                "sandbox \"\(sandbox.name)\" is a PostgreSQL \(record.major) server, not \(major)",
+                hint: "Choose another name, or remove it with \"martlet sandbox remove \(sandbox.name)\"."
+            )
+        }
+        record.settings.merge(wish.settings) { $1 }
+        switch wish.tcp {
+        case nil: break
+        case .anyPort: if record.port == nil { record.port = try freePort() }
+        case .port(let port): record.port = port
+        }
+        // A short socket directory under /tmp may have been swept away.
+        if !FileManager.default.fileExists(atPath: record.socket) {
+            record.socket = try sandbox.place.socketDirectory()
+        }
+        return record
+    }
+
+    private func port(_ tcp: ServerConfiguration.TCP?) throws -> Int? {
+        switch tcp {
+        case nil: nil
+        case .anyPort: try freePort()
+        case .port(let port): port
+        }
+    }
+
+    /// Starts the server through `pg_ctl`, which detaches it from us, and waits until it accepts connections.
+    private func launch(_ place: ServerDirectory, _ record: Sandbox.Record) async throws {
+        let binaries = try await binaries(of: record)
+        let settings = ServerConfiguration.fileSettings(
+            record.settings,
+            isDurable: true,
+            socket: record.socket,
+            port: record.port
+        )
+        try await place.write(ServerDirectory.settingsText(settings), to: "martlet.conf")
+        let logStart = place.logSize
+        try await withoutCancellation {
+            let outcome = try await Program(
+                path: binaries.program("pg_ctl"),
+                arguments: ["start", "-W", "-s", "-D", place.data, "-l", place.log],
+                environment: binaries.environment,
+                user: .needed
+            ).run()
+            guard outcome.isSuccess else { throw place.failure("could not start the server", logFrom: logStart) }
+        }
+        let begin = ContinuousClock.now
+        try await wait(
+            atMost: .seconds(60),
+            otherwise: place.failure("the server did not start in 60 seconds", logFrom: logStart)
+        ) {
+            if Sandbox.isRunning(place) { return place.lock?.isReady ?? false }
+            // Between the fork and the lock file there is nothing to see for some milliseconds.
+            let hasFailed = place.logTail(lines: 40, from: logStart).contains("FATAL:")
+            guard !hasFailed, ContinuousClock.now - begin < .seconds(10) else {
+                throw place.failure("could not start the server", logFrom: logStart)
+            }
+            return false
+        }
+        let json = JSONEncoder()
+        json.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try await place.write(String(decoding: json.encode(record), as: UTF8.self) + "\n", to: "sandbox.json")
+    }
+
+    /// The installation a sandbox was made with, or another one of its major version when that has gone.
+    private func binaries(of record: Sandbox.Record) async throws -> ServerBinaries {
+        do {
+            return try await ServerBinaries(at: record.binaries)
+        } catch is PostgresError {
+            return try await ServerBinaries.find(major: record.major)
+        }
+    }
+
+    /// Ends the server of a directory, fast, and after half a minute immediately; does nothing when none runs.
+    func halt(_ place: ServerDirectory) async throws {
+        guard Sandbox.isRunning(place), let process = place.lock?.process else { return }
+        for signal in [SIGINT, SIGQUIT] {
+            guard kill(process, signal) == 0 else { break }
+            do {
+                let late = PostgresError(
+                    "could not stop the server in \"\(place.path)\"",
+                    detail: "Process \(process) is still there.",
+                    hint: "End it by hand: kill -QUIT \(process)."
+                )
+                return try await wait(atMost: .seconds(30), otherwise: late) { !Sandbox.isRunning(place) }
+            } catch let error as PostgresError {
+                if signal == SIGQUIT { throw error }
+            }
+        }
+    }
+
+    /// Runs `body` while no other martlet changes sandboxes.
+    ///
+    /// The lock is on an open file, so it ends with us however we end.
+    func locked<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        } catch {
+            throw PostgresError(
+                "could not make directory \"\(directory)\"",
+                detail: (error as NSError).localizedDescription,
+                hint: "Name another one in MARTLET_STATE_DIR."
+            )
+        }
+        let path = directory + "/.lock"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw PostgresError("could not open file \"\(path)\"", detail: String(cString: strerror(errno)))
+        }
+        defer { close(descriptor) }
+        let busy = PostgresError(
+            "could not get at the sandboxes in time",
+            detail: "Another martlet has been changing sandboxes in \"\(directory)\" for a minute.",
+            hint: "Wait until it has finished, then try again."
+        )
+        try await wait(atMost: .seconds(60), otherwise: busy) { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+        return try await body()
+    }
+}

@@ -1,0 +1,125 @@
+import ArgumentParser
+import Foundation
+import Postgres
+import Synchronization
+
+/// One call of the program: parses, runs the command until it ends or a signal comes, prints the error.
+struct CommandLineRun: Sendable {
+    let output: Output
+
+    /// Runs one command line, without the program's name, and says how to exit.
+    func execute(_ arguments: [String]) async -> ExitStatus {
+        let parsed: any ParsableCommand
+        do {
+            parsed = try Martlet.parseAsRoot(arguments)
+        } catch {
+            return parserMessage(error)
+        }
+        guard let command = parsed as? any Command else {
+            // A group of commands without one of them, or "help": the parser prints the help.
+            var parsed = parsed
+            do { try parsed.run() } catch { return parserMessage(error) }
+            return .done
+        }
+        return await run(command)
+    }
+
+    private func run(_ command: any Command) async -> ExitStatus {
+        let signals = Signals()
+        return await withTaskGroup(of: Event.self) { group in
+            group.addTask {
+                do { return .ended(.success(try await command.run(output: output))) } catch {
+                    return .ended(.failure(error))
+                }
+            }
+            group.addTask {
+                for await name in signals.names { return .signalled(name) }
+                return .listenedEnough
+            }
+            var isInterrupted = false
+            while let event = await group.next() {
+                switch event {
+                case .signalled(let name):
+                    isInterrupted = true
+                    output.talk("martlet: stopping after \(name); once more to stop without cleaning up")
+                    group.cancelAll()
+                case .ended(let result):
+                    group.cancelAll()
+                    return status(of: result, isInterrupted: isInterrupted)
+                case .listenedEnough:
+                    break
+                }
+            }
+            return .failed
+        }
+    }
+
+    private enum Event: Sendable {
+        case ended(Result<ExitStatus, any Error>)
+        case signalled(String)
+        case listenedEnough
+    }
+
+    private func status(of result: Result<ExitStatus, any Error>, isInterrupted: Bool) -> ExitStatus {
+        switch result {
+        case .success(let status): return status
+        case .failure(let error) where isInterrupted:
+            if !Self.isCancellation(error) { output.failure(error) }
+            output.talk("martlet: interrupted")
+            return .interrupted
+        case .failure(let error):
+            if error is CleanExit || error is ValidationError { return parserMessage(error) }
+            output.failure(error)
+            return .failed
+        }
+    }
+
+    private static func isCancellation(_ error: any Error) -> Bool {
+        error is CancellationError || (error as? PostgresError)?.sqlState == "57014"
+    }
+
+    /// Prints what the parser has to say: help and version on stdout, complaints on stderr.
+    private func parserMessage(_ error: any Error) -> ExitStatus {
+        let message = Martlet.fullMessage(for: error)
+        if Martlet.exitCode(for: error).isSuccess {
+            output.result(message)
+            return .done
+        }
+        output.talk(message.hasPrefix("Error: ") ? "martlet: error: " + message.dropFirst(7) : message)
+        return .usage
+    }
+}
+
+/// SIGINT and SIGTERM as a stream; the second one ends the program at once, and watchdogs clean up after it.
+private final class Signals: Sendable {
+    let names: AsyncStream<String>
+    private let sources: Mutex<[any DispatchSourceSignal]>
+
+    init() {
+        let (names, sender) = AsyncStream<String>.makeStream()
+        let count = Mutexed()
+        self.names = names
+        let queue = DispatchQueue(label: "martlet.signals")
+        let sources = [(SIGINT, "^C"), (SIGTERM, "SIGTERM")].map { number, name in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                if count.next() > 1 { _exit(ExitStatus.interrupted.rawValue) }
+                sender.yield(name)
+            }
+            source.activate()
+            return source
+        }
+        self.sources = Mutex(sources)
+    }
+
+    private final class Mutexed: Sendable {
+        private let value = Mutex(0)
+        func next() -> Int {
+            value.withLock { value in
+                value += 1
+                return value
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+
+/// The root of the command line; each command is a file of its own.
+@main
+struct Martlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "Move, change and look after live PostgreSQL databases.",
+        discussion: """
+            Databases are named by libpq connection strings: postgresql://user@host:5432/database or \
+            "host=… dbname=…", with service files, .pgpass and PG* variables. Results go to stdout, talk to stderr. \
+            A command exits with 0 when it is done, 1 when it failed, 2 when it found differences or problems, \
+            64 when it was called wrongly, and 130 when it was interrupted.
+            """,
+        version: Version.text,
+        groupedSubcommands: [
+            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self])
+        ]
+    )
+
+    static func main() async {
+        let status = await CommandLineRun(output: Output()).execute(Array(CommandLine.arguments.dropFirst()))
+        Foundation.exit(status.rawValue)
+    }
+}
+
+/// The version of this program.
+enum Version {
+    static let text = "martlet 0.1.0"
+}
