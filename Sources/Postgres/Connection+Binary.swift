@@ -3,8 +3,8 @@ private import CLibPQ
 extension Connection {
     /// Runs a prepared statement whose parameters are in binary form, and returns its rows as text.
     ///
-    /// - Parameter binary: the parameters' bytes as the types' receive functions read them; nil is
-    ///   NULL. They are read before the call returns.
+    /// `binary` are the parameters' bytes as the types' receive functions read them; nil is NULL.
+    /// They are read before the call returns.
     public func query(
         _ statement: PreparedStatement,
         binary: [UnsafeRawBufferPointer?]

@@ -114,7 +114,8 @@ extension CheckFinding {
         guard failures.isEmpty else { return failures }
         let values = differences.map { difference in
             let (source, target) = (difference.source ?? "null", difference.target ?? "null")
-            return "  row \(difference.row), column \"\(difference.column)\": \(source) on the source, \(target) on the target"
+            let place = "row \(difference.row), column \"\(difference.column)\""
+            return "  \(place): \(source) on the source, \(target) on the target"
         }
         return ["\(title): \(sourceRows) rows on the source, \(targetRows) on the target"] + values
     }

@@ -90,7 +90,7 @@ final class ReaderSession: Sendable {
 
 /// Opens a session on one side for as long as `body` runs.
 ///
-/// - Parameter snapshot: the exported snapshot that it reads; nil for one of its own, which it keeps until it ends.
+/// `snapshot` is the exported snapshot that it reads; nil is one of its own, kept until it ends.
 func withReader<Result>(
     of database: ConnectionString,
     snapshot: String?,

@@ -24,6 +24,11 @@ struct RowHash: Sendable, Hashable {
         case text
         /// By a cryptographic digest of the row's text in UTF-8: for servers that hash or encode text differently.
         case digest
+
+        /// Whether every value goes by its text.
+        var isText: Bool {
+            if case .functions = self { false } else { true }
+        }
     }
 
     /// A column that both sides have.

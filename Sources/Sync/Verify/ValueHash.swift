@@ -50,7 +50,7 @@ enum ValueHash: Sendable, Hashable {
         case .mixed(.function(let function)): return .mixed("\(seed) # \(Self.function(function))(\(value), 7)")
         case .mixed(.numeric):
             return .mixed(
-                "\(seed) # hash_numeric_extended(\(value), coalesce(scale(\(value)), hashtext(\(value)::text)) + 7)"
+                "\(seed) # hash_numeric_extended(\(value), coalesce(scale(\(value)), hashtext(\(value)::text))::int8 + 7)"
             )
         case .mixed(.array):
             let shape: SQL = "hashtextextended(coalesce(array_dims(\(value)), '') COLLATE \"C\", \(seed))"

@@ -59,7 +59,7 @@ public struct TableVerdict: Codable, Sendable, Hashable {
 
 /// The rows that differ between two tables.
 public struct Differences: Codable, Sendable, Hashable {
-    /// How many rows only the source has. A table without a key has only these and the next.
+    /// How many rows only the source has; without a key, rows that differ count here and on the target.
     public var onlyInSource = 0
     /// How many rows only the target has.
     public var onlyInTarget = 0
