@@ -121,6 +121,8 @@ extension Connection {
     fileprivate func beginReading(snapshot: String?) throws(PostgresError) {
         // The text of money follows it.
         try execute("SET lc_monetary = 'C'")
+        // Keys are looked up in the index, whatever their number: a plan for the very keys may scan the whole index.
+        try execute("SET plan_cache_mode = 'force_generic_plan'")
         try execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         guard let snapshot else { return }
         do throws(PostgresError) {

@@ -32,13 +32,13 @@ struct RowTotal: Sendable, Hashable {
 /// Compares all rows of one table.
 ///
 /// 1. Each side scans the table once: the number of rows and the sum of their hashes. Equal: done.
-/// 2. Each side scans it again and sums by bucket, which are the hash's low bits. A row that differs
-///    makes at most two buckets differ.
+/// 2. Each side scans it again and sums by bucket: the low bits of the key's hash, or of the row's
+///    when there is no key. A row that was changed makes one bucket differ.
 /// 3. Each side gives key and hash of the rows in the buckets that differ, a bounded number of rows
 ///    at a time; what they do not share are the differences.
 ///
-/// Worked example: 1,000,000 rows are 1024 buckets of about 1000. One changed byte: two buckets
-/// differ, 2000 keys are fetched from each side, one is listed.
+/// Worked example: 1,000,000 rows are 1024 buckets of about 1000. One changed byte: one bucket
+/// differs, 1000 keys are fetched from each side, one is listed.
 struct TableComparison {
     let source: TableReading
     let target: TableReading

@@ -83,12 +83,15 @@ struct TableReading: Sendable {
     let from: SQL
     /// The hash of a row of `t`.
     let hash: SQL
+    /// What decides the bucket of a row of `t`: its key alone, so that a row that was changed stays in its bucket.
+    let bucket: SQL
     let key: [Identifier]
 
     init(_ table: Table, hash: RowHash, key: [Identifier], joinedTo keys: SQL = "") {
         // A partitioned table is nothing but its partitions; another one leaves its children alone.
         from = "FROM \(table.kind == .partitioned ? "" : "ONLY " as SQL)\(table.name) AS t\(keys)"
         self.hash = hash.sql
+        bucket = key.isEmpty ? self.hash : hash.only(key).sql
         self.key = key
     }
 
@@ -97,17 +100,17 @@ struct TableReading: Sendable {
 
     /// The same for each bucket of rows.
     func buckets(mask: Int) -> SQL {
-        "SELECT h & \(mask), count(*), sum(h) FROM (SELECT \(hash) AS h \(from)) AS r GROUP BY 1"
+        "SELECT b & \(mask), count(*), sum(h) FROM (SELECT \(bucket) AS b, \(hash) AS h \(from)) AS r GROUP BY 1"
     }
 
     /// Key and hash of every row in some buckets; without a key every hash and how many rows have it.
     func rows(inBuckets buckets: [Int]?, mask: Int) -> SQL {
         let texts = key.enumerated().map { "t.\($1)::text AS \(Identifier("k\($0)"))" as SQL }
         let names = key.indices.map { "\(Identifier("k\($0)"))" as SQL }
-        let inner: SQL = "SELECT \(.joined(texts + ["\(hash) AS h"])) \(from)"
-        let list = (buckets ?? []).map { "\($0)" as SQL }
-        let filter: SQL = buckets == nil ? "" : " WHERE h & \(mask) IN (\(.joined(list)))"
+        let list = SQL.joined((buckets ?? []).map { "\($0)" })
+        let filter: SQL = buckets == nil ? "" : " WHERE (\(bucket)) & \(mask) IN (\(list))"
+        let inner: SQL = "SELECT \(.joined(texts + ["\(hash) AS h"])) \(from)\(filter)"
         let outer: SQL = key.isEmpty ? "h, count(*)" : .joined(names + ["h"])
-        return "SELECT \(outer) FROM (\(inner)) AS r\(filter)\(key.isEmpty ? " GROUP BY h" : "" as SQL)"
+        return "SELECT \(outer) FROM (\(inner)) AS r\(key.isEmpty ? " GROUP BY h" : "" as SQL)"
     }
 }
