@@ -73,6 +73,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SyncTests",
+            dependencies: ["Sync", "Catalog", "Postgres", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "MartletTests",
             dependencies: [
                 "martlet", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -1,0 +1,112 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Sync
+
+@Suite(.databasePair) struct VerifyKeysTests {
+    private let table = QualifiedName(schema: "public", name: "t")
+
+    /// A key as the stream brings it: each value's send function, or its text.
+    private func keys(_ sql: String, columns: Int, format: ValueFormat) async throws -> [[UInt8]] {
+        try await withNeutralConnection(to: DatabasePair.current.source) { source in
+            try source.query(SQL(trusting: sql)).map { row in
+                (0..<columns).flatMap { column -> [UInt8] in
+                    let text = row.text(column) ?? ""
+                    let bytes = format == .binary ? Self.bytes(hex: text) : Array(text.utf8)
+                    return withUnsafeBytes(of: Int32(bytes.count).bigEndian, Array.init) + bytes
+                }
+            }
+        }
+    }
+
+    private static func bytes(hex: String) -> [UInt8] {
+        let digits = Array(hex)
+        return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+    }
+
+    struct Key: Sendable, CustomTestStringConvertible {
+        let columns: String
+        let values: String
+        let binary: String
+        let text: String
+        let count: Int
+        var testDescription: String { columns }
+    }
+
+    static let keyTypes = [
+        Key(columns: "k int PRIMARY KEY", values: "n", binary: "encode(int4send(k), 'hex')", text: "k", count: 1),
+        Key(
+            columns: "k text PRIMARY KEY",
+            values: "'ä\"\\,{}' || n",
+            binary: "encode(textsend(k), 'hex')",
+            text: "k",
+            count: 1
+        ),
+        Key(
+            columns: "k uuid PRIMARY KEY",
+            values: "md5(n::text)::uuid",
+            binary: "encode(uuid_send(k), 'hex')",
+            text: "k",
+            count: 1
+        ),
+        Key(
+            columns: "k int[] PRIMARY KEY",
+            values: "ARRAY[n, n]",
+            binary: "encode(array_send(k), 'hex')",
+            text: "k",
+            count: 1
+        ),
+        Key(
+            columns: "l numeric, m mood, k timestamptz, PRIMARY KEY (k, l, m)",
+            values: "n / 3.0, 'ok', timestamptz '2024-01-01' + n * interval '1 s'",
+            binary: "encode(timestamptz_send(k), 'hex'), encode(numeric_send(l), 'hex'), encode(enum_send(m), 'hex')",
+            text: "k, l, m",
+            count: 3
+        ),
+    ]
+
+    @Test(arguments: keyTypes, [false, true])
+    func `only the rows of the keys are compared`(key: Key, isBinary: Bool) async throws {
+        let format: ValueFormat = isBinary ? .binary : .text
+        try await onTarget("CREATE TYPE other AS ENUM ('x')")
+        try await onBoth("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (\(key.columns), gone int, v text)")
+        try await onBoth("ALTER TABLE t DROP COLUMN gone")
+        let names = key.count == 1 ? "k" : "l, m, k"
+        try await onBoth("INSERT INTO t (\(names), v) SELECT \(key.values), 'v' || n FROM generate_series(1, 100) n")
+        let values = isBinary ? key.binary : key.text
+        let some = try await keys(
+            "SELECT \(values) FROM public.t WHERE right(v, 1) = '5'",
+            columns: key.count,
+            format: format
+        )
+        #expect(some.count == 10)
+        try await onTarget("UPDATE t SET v = 'other' WHERE v = 'v4'")
+        let equal = try await comparison().compareKeys([table: .keys(some)], format: format)
+        #expect(equal.equal && equal.tables[0].sourceRows == 10 && equal.tables[0].targetRows == 10)
+        try await onTarget("UPDATE t SET v = 'other' WHERE v = 'v5'; DELETE FROM t WHERE v IN ('v15', 'v16')")
+        let found = try await comparison().compareKeys([table: .keys(some)], format: format).tables[0]
+        #expect((found.sourceRows, found.targetRows) == (10, 9))
+        #expect((found.differences.onlyInSource, found.differences.different) == (1, 1))
+        #expect(found.differences.keys.allSatisfy { $0.key.count == key.count })
+        let all = try await comparison().compareKeys([table: .everything], format: format).tables[0]
+        #expect((all.differences.onlyInSource, all.differences.different) == (2, 2))
+    }
+
+    @Test func `no keys are equal, and ten thousand are compared at once`() async throws {
+        try await onBoth("CREATE TABLE t (id int8 PRIMARY KEY, v text)")
+        try await onBoth("INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, 100000) n; ANALYZE t")
+        #expect(try await comparison().compareKeys([table: .keys([])], format: .binary).equal)
+        let many = try await keys(
+            "SELECT encode(int8send(id), 'hex') FROM public.t WHERE id % 4 = 0",
+            columns: 1,
+            format: .binary
+        )
+        let verdict = try await comparison().compareKeys([table: .keys(many)], format: .binary)
+        #expect(verdict.equal && verdict.tables[0].sourceRows == 25_000)
+        try await onTarget("UPDATE t SET v = '' WHERE id = 99996")
+        let found = try await comparison().compareKeys([table: .keys(many)], format: .binary).tables[0]
+        #expect(found.differences.keys == [.init(key: ["id": "99996"], kind: .different)])
+    }
+}
