@@ -1,3 +1,4 @@
+import Catalog
 import Engine
 import Foundation
 import Postgres
@@ -30,14 +31,52 @@ extension Crossing {
         }
     }
 
+    /// Compares what the application works with, under a snapshot of each server, with the user's own checks.
+    private func compare(_ left: Snapshot, _ entered: Snapshot, _ ask: Ask.Verify) async throws -> Verdict {
+        let leftSide = Comparison.Side(run.endpoints[direction.left], snapshot: left.id)
+        let enteredSide = Comparison.Side(run.endpoints[direction.entered], snapshot: entered.id)
+        // People think of the old server as the source, whichever way changes flow.
+        var comparison = direction == .forward
+            ? Comparison(source: leftSide, target: enteredSide) : Comparison(source: enteredSide, target: leftSide)
+        comparison.tables = selection.published.map(\.name)
+        comparison.workers = run.options.jobs
+        comparison.isStrict = ask.isStrict
+        comparison.lsn = left.position
+        comparison.checks = try ask.checks.map { text throws(PostgresError) in try CheckFile(parsing: text) }
+        return try await comparison.run()
+    }
+
+    /// Compares only the rows with these keys; under snapshots, or as they are when nobody writes.
+    ///
+    /// - Returns: how many rows were compared.
+    /// - Throws: an error that lists the differences when there are any.
+    @discardableResult
+    func compareChanged(
+        _ changed: [QualifiedName: ChangedKeys.Change],
+        left: Snapshot?,
+        entered: Snapshot?,
+        catalogs: Comparison.Catalogs? = nil
+    ) async throws -> Int {
+        guard !changed.isEmpty else { return 0 }
+        var comparison = Comparison(
+            source: .init(run.endpoints[direction.left], snapshot: left?.id),
+            target: .init(run.endpoints[direction.entered], snapshot: entered?.id)
+        )
+        comparison.workers = run.options.jobs
+        comparison.catalogs = catalogs
+        let verdict = try await comparison.compareKeys(changed, isBinary: plan.isBinary)
+        guard verdict.equal else { throw Self.differences(verdict) }
+        return verdict.tables.map(\.sourceRows).reduce(0, +)
+    }
+
     private func note(_ verdict: Verdict, on journal: Connection) throws {
-        let summary = verdict.summary
+        let summary = verdict.lines.last ?? ""
         run.monitor.event(summary)
-        run.monitor.note(StatusReport.Comparison(isEqual: verdict.isEqual, at: Date(), summary: summary))
+        run.monitor.note(StatusReport.Comparison(isEqual: verdict.equal, at: Date(), summary: summary))
         try journal.query(
             "INSERT INTO martlet.verdict (lsn, is_equal, report) VALUES ($1::pg_lsn, $2, $3::jsonb)",
             verdict.lsn,
-            verdict.isEqual,
+            verdict.equal,
             String(decoding: try JSONEncoder().encode(verdict), as: UTF8.self)
         )
     }
@@ -45,8 +84,8 @@ extension Crossing {
     static func differences(_ verdict: Verdict) -> PostgresError {
         PostgresError(
             "the two databases differ",
-            detail: verdict.summary,
-            hint: "Look at the differences with martlet verify."
+            detail: verdict.lines.joined(separator: "\n"),
+            hint: "Something other than martlet wrote to the server that is moved to. Find it before you try again."
         )
     }
 }

@@ -33,6 +33,8 @@ struct Crossing: Sendable {
         var reverseStart: LSN
         var reverseSelection: Selection
         var reverseSchema: Schema
+        /// What both servers hold, so that it need not be read behind the fence.
+        var catalogs: Comparison.Catalogs
     }
 
     static let reverseSlotKind = "reverse slot"
@@ -106,7 +108,7 @@ struct Crossing: Sendable {
     private func approach(_ follower: Follower, _ journal: Connection) async throws {
         if !follower.isListening {
             let verdict = try await verify(follower, Ask.Verify(), journal)
-            guard verdict.isEqual else { throw Self.differences(verdict) }
+            guard verdict.equal else { throw Self.differences(verdict) }
         }
         for round in 1...5 where follower.changedRows > 20_000 || round == 1 {
             run.monitor.activity("comparing what changed, round \(round)")
@@ -143,6 +145,11 @@ struct Crossing: Sendable {
         return obstacles
     }
 
+    private func catalogs() async throws -> Comparison.Catalogs {
+        let entered = try await withNeutralConnection(to: entered) { try Schema($0) }
+        return Comparison.Catalogs(source: selection.schema, target: entered)
+    }
+
     /// Makes on both servers what the reverse stream needs. The slot comes last, shortly before the fence, so that it
     /// has little to read.
     private func prepareWayBack(
@@ -156,7 +163,8 @@ struct Crossing: Sendable {
             keepsWayBack: ask.keepsWayBack,
             reverseStart: .zero,
             reverseSelection: target,
-            reverseSchema: selection.schema
+            reverseSchema: selection.schema,
+            catalogs: try await catalogs()
         )
         guard direction == .forward else { return crossed }
         run.monitor.activity("preparing the way back")
@@ -227,7 +235,12 @@ struct Crossing: Sendable {
                     return try OtherData.copySequences(from: server, to: other)
                 }
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
-                    try await compareChanged(follower.takeChangedKeys(), left: nil, entered: nil)
+                    try await compareChanged(
+                        follower.takeChangedKeys(),
+                        left: nil,
+                        entered: nil,
+                        catalogs: crossed.catalogs
+                    )
                 }
                 let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                 crossed.reverseStart = try row?("lsn") ?? .zero

@@ -86,15 +86,15 @@ public struct Comparison: Sendable {
     /// Compares only the rows whose keys changed; a table without a key, or with too many, in whole.
     ///
     /// `changes` are the keys as ``ChangedKeys`` took them down, in the order of the target's key;
-    /// `format` is the form in which the stream brought them. Ten thousand keys make one statement
+    /// `isBinary` tells the form in which the stream brought them. Ten thousand keys make one statement
     /// on each side, so this is for the short time in which nobody may write.
-    func compareKeys(
+    public func compareKeys(
         _ changes: [QualifiedName: ChangedKeys.Change],
-        format: ValueFormat
+        isBinary: Bool
     ) async throws -> Verdict {
         var comparison = self
         comparison.tables = Array(changes.keys)
-        return try await comparison.run(format: format, partitionsAsTables: true) { pairs in
+        return try await comparison.run(format: isBinary ? .binary : .text, partitionsAsTables: true) { pairs in
             pairs.map { ($0, changes[$0.name] ?? .everything) }
         }
     }

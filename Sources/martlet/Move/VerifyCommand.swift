@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import Move
+import Postgres
+import Sync
+
+/// `martlet verify`.
+struct VerifyCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Compare two databases row by row, also while a move keeps them equal.",
+        discussion: """
+            While a move runs, both databases are compared at one logical position, although both are written to: what \
+            differs is a real difference. Without a move, each side is compared as it is now, which is exact when nobody \
+            writes. Exits with 2 when anything differs.
+
+            EXAMPLES
+              martlet verify --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet verify --source service=old --target service=new --check balances.sql --json
+            """
+    )
+
+    @OptionGroup var endpoints: EndpointOptions
+
+    @Flag(help: "Compare the text of every value: tells 1.0 from 1.00, and is several times slower.")
+    var strict = false
+
+    @Option(
+        help: ArgumentHelp("Also run the SELECTs of this file on both sides, and compare their rows.", valueName: "file")
+    )
+    var check: String?
+
+    @Option(help: "How many tables are read at once; without a running move.")
+    var jobs = 2
+
+    @Flag(help: "Print the verdict as JSON.")
+    var json = false
+
+    func run(output: Output) async throws -> ExitStatus {
+        let endpoints = try endpoints.endpoints()
+        let checks = try check.map { try Self.read($0) }
+        let answer = try await ask(endpoints, checks, output)
+        let verdict = if let answer { answer } else { try await compare(endpoints, checks, output) }
+        if json { try output.json(verdict) } else { output.result(verdict.lines.joined(separator: "\n")) }
+        return verdict.equal ? .done : .foundProblems
+    }
+
+    /// Has the martlet compare that runs a move between these two; nil when none does.
+    private func ask(_ endpoints: Endpoints, _ checks: String?, _ output: Output) async throws -> Verdict? {
+        try await Asker(target: endpoints.target, output: output)
+            .ask("verify", Ask.Verify(isStrict: strict, checks: checks), as: Verdict.self)
+    }
+
+    private func compare(_ endpoints: Endpoints, _ checks: String?, _ output: Output) async throws -> Verdict {
+        output.talk("no martlet runs a move between them: each side is compared as it is now")
+        var comparison = Comparison(source: .init(endpoints.source), target: .init(endpoints.target))
+        comparison.isStrict = strict
+        comparison.workers = jobs
+        comparison.checks = try checks.map { text throws(PostgresError) in try CheckFile(parsing: text) }
+        comparison.progress = { progress in
+            if case .finished(let table) = progress, output.isTerminal || !table.equal {
+                output.talk(table.lines.first ?? "")
+            }
+        }
+        return try await comparison.run()
+    }
+
+    private static func read(_ file: String) throws -> String {
+        do {
+            return try String(contentsOf: URL(filePath: file), encoding: .utf8)
+        } catch {
+            throw PostgresError(
+                "could not read the file of checks \"\(file)\"",
+                detail: error.localizedDescription,
+                hint: "It holds SELECT statements, separated by semicolons, in UTF-8."
+            )
+        }
+    }
+}
