@@ -5,7 +5,7 @@ extension Journal {
     public struct Object: Sendable, Hashable {
         /// The server it is on.
         public let side: Side
-        /// What it is: `slot`, `publication`, `replica identity`, `fence` …
+        /// What it is, such as `slot`, `publication`, `replica identity` or `fence`.
         public let kind: String
         /// Its name.
         public let name: String
@@ -21,7 +21,9 @@ extension Journal {
         }
     }
 
-    /// Writes down an object before it is made. Writing it down again changes nothing.
+    /// Writes down an object before it is made.
+    ///
+    /// Writing it down again changes nothing.
     public static func note(_ object: Object, on connection: Connection) throws(PostgresError) {
         try connection.query(
             """
@@ -37,9 +39,7 @@ extension Journal {
 
     /// The objects that may still be there, the newest first: the order in which to take them back.
     ///
-    /// - Parameter kinds: only these kinds; nil is all.
-    /// - Returns: the objects.
-    /// - Throws: when the journal cannot be read.
+    /// Only these `kinds`; nil is all.
     public static func objects(
         kinds: [String]? = nil,
         on connection: Connection

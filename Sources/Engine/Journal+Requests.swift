@@ -6,7 +6,7 @@ extension Journal {
     public struct Request: Sendable, Hashable {
         /// Its number.
         public let id: Int
-        /// What is asked: `cutover`, `verify`, `rollback` …
+        /// What is asked, such as `cutover`, `verify` or `rollback`.
         public let kind: String
         /// The details, as JSON.
         public let arguments: Data

@@ -18,7 +18,8 @@ struct Martlet: AsyncParsableCommand {
             CommandGroup(
                 name: "MOVE",
                 subcommands: [
-                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, VerifyCommand.self, CutoverCommand.self,
+                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, VerifyCommand.self,
+                    CutoverCommand.self,
                     RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,
                 ]

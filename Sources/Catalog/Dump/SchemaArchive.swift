@@ -97,7 +97,7 @@ public struct SchemaArchive: Sendable {
 extension ClientPrograms {
     /// Runs one of the programs and returns what it printed.
     ///
-    /// - Parameter secrets: environment variables that carry passwords, which must not be on a command line.
+    /// `secrets` are environment variables that carry passwords, which must not be on a command line.
     fileprivate func run(
         _ program: String,
         _ arguments: [String],

@@ -36,7 +36,8 @@ extension Crossing {
         let leftSide = Comparison.Side(run.endpoints[direction.left], snapshot: left.id)
         let enteredSide = Comparison.Side(run.endpoints[direction.entered], snapshot: entered.id)
         // People think of the old server as the source, whichever way changes flow.
-        var comparison = direction == .forward
+        var comparison =
+            direction == .forward
             ? Comparison(source: leftSide, target: enteredSide) : Comparison(source: enteredSide, target: leftSide)
         comparison.tables = selection.published.map(\.name)
         comparison.workers = run.options.jobs

@@ -150,7 +150,9 @@ struct Crossing: Sendable {
         return Comparison.Catalogs(source: selection.schema, target: entered)
     }
 
-    /// Makes on both servers what the reverse stream needs. The slot comes last, shortly before the fence, so that it
+    /// Makes on both servers what the reverse stream needs.
+    ///
+    /// The slot comes last, shortly before the fence, so that it
     /// has little to read.
     private func prepareWayBack(
         _ report: CutoverReport,

@@ -23,8 +23,8 @@ struct Fence {
     ///
     /// The lock is asked for a moment at a time: while we wait for it, writers wait for us.
     ///
-    /// - Parameter locked: called when the lock is got, from which moment on writers stand still.
-    /// - Throws: after the last try, an error that names the sessions in the way; nothing is left behind then.
+    /// `locked`: called when the lock is got, from which moment on writers stand still.
+    /// Throws, after the last try, an error that names the sessions in the way; nothing is left behind then.
     func raise(on server: Connection, journal: Connection, locked: () -> Void) async throws {
         try Journal.note(object, on: journal)
         try await server.transaction {

@@ -45,7 +45,7 @@ public struct Cleanup: Sendable {
 
     /// Removes the journal and the local spools.
     ///
-    /// - Parameter dropsCopy: whether the copied tables go as well, so that the target is as empty as before.
+    /// With `dropsCopy` the copied tables go as well, so that the target is as empty as before.
     public func removeJournal(dropsCopy: Bool) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { target in
             if dropsCopy, try Journal.migration(on: target)?.hasSchema == true {

@@ -141,7 +141,9 @@ struct Conductor: Sendable {
         }
     }
 
-    /// Units are loaded as a whole: the stream does not tell partitions apart. Without a stream, all tables are one unit.
+    /// Units are loaded as a whole: the stream does not tell partitions apart.
+    ///
+    /// Without a stream, all tables are one unit.
     private func remainingUnits() async throws -> Int {
         try await withJournal { journal in
             let loads = try Journal.loads(on: journal)

@@ -1,7 +1,9 @@
 import Catalog
 import Postgres
 
-/// Copies what is not in tables: sequences and large objects. None of it is in the stream.
+/// Copies what is not in tables: sequences and large objects.
+///
+/// None of it is in the stream.
 enum OtherData {
     /// Sets every sequence on `to` to where it stands on `from`; returns how many.
     ///

@@ -133,7 +133,9 @@ struct ApplySQL {
 
     // MARK: All rows
 
-    /// Empties the table. A table that a foreign key points at cannot be truncated by itself.
+    /// Empties the table.
+    ///
+    /// A table that a foreign key points at cannot be truncated by itself.
     var truncate: SQL {
         table.isReferenced ? "DELETE FROM \(table.only)\(table.name)" : "TRUNCATE \(table.only)\(table.name)"
     }

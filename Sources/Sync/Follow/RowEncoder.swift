@@ -20,7 +20,7 @@ struct RowEncoder {
 
     /// Encodes entries of `table` and hands the parameters to `body`; they are valid only there.
     ///
-    /// - Parameter places: the columns that a text statement takes, in the order of its parameters.
+    /// `places` are the columns that a text statement takes, in the order of its parameters.
     mutating func encode(
         _ entries: some Collection<ChangeSet.Entry>,
         of table: LaneTable,

@@ -112,8 +112,8 @@ final class Spool: Sendable {
 
     /// Opens the spool of one slot, and reads what an earlier run left.
     ///
-    /// - Parameter identity: what the spool belongs to; one of something else is removed.
-    /// - Returns: the spool, and a writer that stands behind the last complete transaction.
+    /// `identity`: what the spool belongs to; one of something else is removed.
+    /// Returns the spool, and a writer that stands behind the last complete transaction.
     static func open(directory: URL, identity: String) throws(PostgresError) -> (Spool, SpoolWriter) {
         do {
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

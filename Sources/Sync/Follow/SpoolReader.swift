@@ -39,7 +39,7 @@ struct SpoolReader {
 
     /// The next message; nil when everything published has been read.
     ///
-    /// - Parameter checking: whether a frame that is torn or damaged ends the log (at recovery) instead of being an error.
+    /// `checking`: whether a frame that is torn or damaged ends the log (at recovery) instead of being an error.
     mutating func next(checking: Bool = false) throws(PostgresError) -> Frame? {
         if isAtEnd { refresh() }
         guard offset < limit.end else { return nil }

@@ -56,7 +56,9 @@ struct CopySQL {
             """
     }
 
-    /// Writes the part on the target. FREEZE is allowed only in the transaction that emptied the table.
+    /// Writes the part on the target.
+    ///
+    /// FREEZE is allowed only in the transaction that emptied the table.
     var into: SQL {
         let freeze: SQL = load.isSplit ? "" : ", FREEZE"
         return "COPY \(load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"

@@ -28,7 +28,7 @@ final class LoadQueue: Sendable {
     private let state: Mutex<State>
     private let condition = NSCondition()
 
-    /// - Parameter loaded: tables whose rows are there already; only their indexes are left.
+    /// Of the `loaded` tables the rows are there already; only their indexes are left.
     init(_ tables: [LoadTable], loaded: [LoadTable]) {
         var state = State()
         for load in tables {

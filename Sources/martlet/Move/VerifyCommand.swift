@@ -26,7 +26,10 @@ struct VerifyCommand: Command {
     var strict = false
 
     @Option(
-        help: ArgumentHelp("Also run the SELECTs of this file on both sides, and compare their rows.", valueName: "file")
+        help: ArgumentHelp(
+            "Also run the SELECTs of this file on both sides, and compare their rows.",
+            valueName: "file"
+        )
     )
     var check: String?
 
