@@ -83,30 +83,30 @@ import Testing
         )
         #expect(some.count == 10)
         try await onTarget("UPDATE t SET v = 'other' WHERE v = 'v4'")
-        let equal = try await comparison().compareKeys([table: .keys(some)], format: format)
+        let equal = try await comparison().compareKeys([table: .keys(some)], isBinary: format == .binary)
         #expect(equal.equal && equal.tables[0].sourceRows == 10 && equal.tables[0].targetRows == 10)
         try await onTarget("UPDATE t SET v = 'other' WHERE v = 'v5'; DELETE FROM t WHERE v IN ('v15', 'v16')")
-        let found = try await comparison().compareKeys([table: .keys(some)], format: format).tables[0]
+        let found = try await comparison().compareKeys([table: .keys(some)], isBinary: format == .binary).tables[0]
         #expect((found.sourceRows, found.targetRows) == (10, 9))
         #expect((found.differences.onlyInSource, found.differences.different) == (1, 1))
         #expect(found.differences.keys.allSatisfy { $0.key.count == key.count })
-        let all = try await comparison().compareKeys([table: .everything], format: format).tables[0]
+        let all = try await comparison().compareKeys([table: .everything], isBinary: format == .binary).tables[0]
         #expect((all.differences.onlyInSource, all.differences.different) == (2, 2))
     }
 
     @Test func `no keys are equal, and ten thousand are compared at once`() async throws {
         try await onBoth("CREATE TABLE t (id int8 PRIMARY KEY, v text)")
         try await onBoth("INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, 100000) n; ANALYZE t")
-        #expect(try await comparison().compareKeys([table: .keys([])], format: .binary).equal)
+        #expect(try await comparison().compareKeys([table: .keys([])], isBinary: true).equal)
         let many = try await keys(
             "SELECT encode(int8send(id), 'hex') FROM public.t WHERE id % 4 = 0",
             columns: 1,
             format: .binary
         )
-        let verdict = try await comparison().compareKeys([table: .keys(many)], format: .binary)
+        let verdict = try await comparison().compareKeys([table: .keys(many)], isBinary: true)
         #expect(verdict.equal && verdict.tables[0].sourceRows == 25_000)
         try await onTarget("UPDATE t SET v = '' WHERE id = 99996")
-        let found = try await comparison().compareKeys([table: .keys(many)], format: .binary).tables[0]
+        let found = try await comparison().compareKeys([table: .keys(many)], isBinary: true).tables[0]
         #expect(found.differences.keys == [.init(key: ["id": "99996"], kind: .different)])
     }
 }
