@@ -22,7 +22,8 @@ struct Martlet: AsyncParsableCommand {
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),
-            CommandGroup(name: "MIRROR:", subcommands: [SandboxCommand.self])
+            CommandGroup(name: "MIRROR:", subcommands: [SandboxCommand.self]),
+            CommandGroup(name: "DEMO:", subcommands: [DemoCommand.self]),
         ]
     )
 
