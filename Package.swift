@@ -76,6 +76,8 @@ let package = Package(
             name: "MartletTests",
             dependencies: [
                 "martlet", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings
         ),

@@ -1,5 +1,6 @@
 import Foundation
 import Subprocess
+import SystemPackage
 import Testing
 
 /// Runs the built program the way a person does.
@@ -8,7 +9,7 @@ struct DemoTests {
     func `a demo moves a shop there and back, and nothing is lost or left behind`() async throws {
         let martlet = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "martlet")
         let outcome = try await Subprocess.run(
-            .path(.init(martlet.path)),
+            .path(FilePath(martlet.path)),
             arguments: ["demo", "--scale", "0.02", "--rate", "200"],
             output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20)
