@@ -38,10 +38,8 @@ struct Demo: Sendable {
         let began = ContinuousClock.now
         let steps = DemoSteps(output: output)
         steps.begin("starting two servers")
-        var source = configuration(wish.sourceMajor, directory, "old")
-        source.settings["max_parallel_workers_per_gather"] = "0"
-        var target = configuration(wish.targetMajor, directory, "new")
-        target.settings["synchronous_commit"] = "on"
+        let source = configuration(wish.sourceMajor, directory, "old")
+        let target = configuration(wish.targetMajor, directory, "new")
         return try await withServer(source) { old in
             try await withServer(target) { new in
                 steps.note("PostgreSQL \(old.binaries.version) and \(new.binaries.version)")
@@ -57,7 +55,10 @@ struct Demo: Sendable {
     private func configuration(_ major: Int?, _ directory: URL, _ name: String) -> ServerConfiguration {
         var configuration = ServerConfiguration(
             major: major,
-            settings: ["shared_buffers": "256MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"]
+            settings: [
+                "shared_buffers": "256MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min",
+                "synchronous_commit": "on",
+            ]
         )
         configuration.directory = directory.appending(path: name).path
         return configuration
