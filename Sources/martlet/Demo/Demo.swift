@@ -66,7 +66,9 @@ struct Demo: Sendable {
 
     private func makeShop(_ old: Server, _ new: Server, _ steps: DemoSteps) async throws -> DemoServers {
         steps.begin("filling a shop at scale \(wish.scale)")
+        let start = ContinuousClock.now
         let shop = try await ShopDatabase.create("shop", on: old.connection(), scale: wish.scale)
+        steps.note("filled in \(DemoReport.seconds(.now - start))")
         try await withConnection(to: new.connection()) { connection in
             try connection.execute("CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8'")
         }
@@ -136,7 +138,7 @@ final class DemoSteps: Sendable {
     private static let count = 11
 
     private let output: Output
-    private let number = Mutex(0)
+    private let steps = Mutex<[(began: ContinuousClock.Instant, text: String)]>([])
 
     init(output: Output) {
         self.output = output
@@ -144,11 +146,16 @@ final class DemoSteps: Sendable {
 
     /// Tells that the next step begins.
     func begin(_ text: String) {
-        let number = number.withLock { number in
-            number += 1
-            return number
+        let number = steps.withLock { steps in
+            steps.append((.now, text))
+            return steps.count
         }
         output.talk(output.styled("[\(number)/\(Self.count)] \(text)", .bold))
+    }
+
+    /// What was being done at a moment.
+    func step(at moment: ContinuousClock.Instant) -> String {
+        steps.withLock { $0.last { $0.began <= moment }?.text ?? "the start" }
     }
 
     /// Tells what came out.

@@ -21,6 +21,8 @@ struct DemoReport: Sendable {
     var failedChecks: [String] = []
     var leftovers: [String] = []
     var total = Duration.zero
+    /// What was being done when the longest pause of a writer began.
+    var longestPauseStep: String?
     private(set) var writers: WorkloadTally?
     private(set) var readers: WorkloadTally?
 
@@ -108,7 +110,7 @@ struct DemoReport: Sendable {
             lines += [(name, crossing.line), ("", crossing.steps)]
         }
         lines += [
-            ("longest pause", writers?.longestPause.map { "\(milliseconds($0.duration)), \($0.session)" } ?? "none"),
+            ("longest pause", longestPause),
             ("left behind", leftovers.isEmpty ? "nothing" : leftovers.joined(separator: "; ")),
             ("total time", Self.seconds(total)),
         ]
@@ -116,6 +118,11 @@ struct DemoReport: Sendable {
         let table = lines.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
         let verdict = problems.isEmpty ? ["All checks hold."] : problems.map { "PROBLEM: \($0)" }
         return (table + verdict).joined(separator: "\n")
+    }
+
+    private var longestPause: String {
+        guard let pause = writers?.longestPause else { return "none" }
+        return "\(milliseconds(pause.duration)) of \(pause.session), while \(longestPauseStep ?? "at work")"
     }
 
     private static func latency(_ tally: WorkloadTally?) -> String {

@@ -34,6 +34,7 @@ struct DemoStory: Sendable {
         try await rollBack(&report)
         try await finish(&report, definitions: definitions, programs: programs)
         report.judge(writers: workload.writers, readers: workload.readers)
+        report.longestPauseStep = workload.writers.longestPause.map { steps.step(at: $0.began) }
         return report
     }
 
@@ -50,7 +51,9 @@ struct DemoStory: Sendable {
             if .now - told > .seconds(10) {
                 told = .now
                 let tables = monitor.report.tables
-                steps.note("\(tables.count { $0.load.state == .ready }) of \(tables.count) tables ready")
+                let sent = Painter.size(tables.map(\.load.bytes).reduce(0, +))
+                let ready = tables.count { $0.load.state == .ready }
+                steps.note("\(sent) sent, \(ready) of \(tables.count) tables ready")
             }
             return monitor.report.phase == .following
         }
