@@ -86,6 +86,11 @@ let package = Package(
             dependencies: ["Postgres", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "MoveTests",
+            dependencies: ["Move", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
     ]
 )

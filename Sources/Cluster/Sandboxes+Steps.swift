@@ -3,8 +3,42 @@ import Postgres
 
 /// The steps of a start, a stop and a removal; each is called with the lock held.
 extension Sandboxes {
+    /// Makes and starts a sandbox; nothing of it is left when that fails or is cancelled.
+    func create(_ place: ServerDirectory, _ wish: Wish) async throws {
+        do {
+            try await launch(place, make(place, wish))
+        } catch {
+            // The first failure is the one to tell.
+            try? await withoutCancellation {
+                try await halt(place)
+                try place.remove()
+            }
+            throw error
+        }
+    }
+
+    /// Starts a sandbox with another record; when that fails or is cancelled it is as it was before.
+    func restart(
+        _ sandbox: Sandbox,
+        with record: Sandbox.Record,
+        insteadOf old: Sandbox.Record
+    ) async throws {
+        let place = sandbox.place
+        do {
+            try await withoutCancellation { try await halt(place) }
+            try await launch(place, record)
+        } catch {
+            // The first failure is the one to tell.
+            try? await withoutCancellation {
+                try await halt(place)
+                if sandbox.status == .running { try await launch(place, old) }
+            }
+            throw error
+        }
+    }
+
     /// Runs initdb in a fresh directory; what an unfinished start left there is removed first.
-    func make(_ place: ServerDirectory, _ wish: Wish) async throws -> Sandbox.Record {
+    private func make(_ place: ServerDirectory, _ wish: Wish) async throws -> Sandbox.Record {
         let binaries = try await ServerBinaries.find(major: wish.major)
         try Task.checkCancellation()
         try await withoutCancellation {
@@ -64,7 +98,7 @@ extension Sandboxes {
     }
 
     /// Starts the server through `pg_ctl`, which detaches it from us, and waits until it accepts connections.
-    func launch(_ place: ServerDirectory, _ record: Sandbox.Record) async throws {
+    private func launch(_ place: ServerDirectory, _ record: Sandbox.Record) async throws {
         let binaries = try await binaries(of: record)
         let settings = ServerConfiguration.fileSettings(
             record.settings,
@@ -108,12 +142,6 @@ extension Sandboxes {
         } catch is PostgresError {
             return try await ServerBinaries.find(major: record.major)
         }
-    }
-
-    /// Stops a running sandbox; does nothing to another.
-    func stop(_ sandbox: Sandbox) async throws {
-        let place = sandbox.place
-        try await withoutCancellation { try await halt(place) }
     }
 
     /// Ends the server of a directory, fast, and after half a minute immediately; does nothing when none runs.

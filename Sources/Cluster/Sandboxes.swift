@@ -69,7 +69,7 @@ public struct Sandboxes: Sendable {
     /// Starts a sandbox, and makes it first when there is none of this name; may be repeated.
     ///
     /// A running sandbox is left alone unless the wish changes something; then it is restarted.
-    /// When it fails or is cancelled, a new sandbox is removed again and an old one stopped.
+    /// When it fails or is cancelled, a new sandbox is removed again, and an old one is as it was before.
     public func start(_ name: String, _ wish: Wish = Wish()) async throws -> Sandbox {
         guard Self.isName(name) else {
             throw PostgresError(
@@ -77,33 +77,28 @@ public struct Sandboxes: Sendable {
                 hint: "Use at most 40 lower-case letters, digits, \"-\" and \"_\", and begin with a letter or a digit."
             )
         }
+        for setting in ["port", "listen_addresses", "unix_socket_directories"] where wish.settings[setting] != nil {
+            throw PostgresError("cannot set \"\(setting)\" of a sandbox", hint: "Use --tcp to listen on a port.")
+        }
         return try await locked {
             let old = Sandbox(name: name, in: directory)
-            let isNew = old.record == nil
-            do {
-                let record = try await isNew ? make(old.place, wish) : changed(old, wish)
-                if record == old.record, old.status == .running { return old }
-                if old.status == .running { try await stop(old) }
-                try await launch(old.place, record)
-                return Sandbox(name: name, in: directory)
-            } catch {
-                // The first failure is the one to tell.
-                try? await withoutCancellation {
-                    if isNew {
-                        try await halt(old.place)
-                        try old.place.remove()
-                    } else if old.status != .running {
-                        try await halt(old.place)
-                    }
-                }
-                throw error
+            if let record = old.record {
+                let changed = try changed(old, wish)
+                if changed == record, old.status == .running { return old }
+                try await restart(old, with: changed, insteadOf: record)
+            } else {
+                try await create(old.place, wish)
             }
+            return Sandbox(name: name, in: directory)
         }
     }
 
     /// Stops a sandbox and keeps its data; may be repeated.
     public func stop(_ name: String) async throws {
-        try await locked { try await stop(find(name)) }
+        try await locked {
+            let place = try find(name).place
+            try await withoutCancellation { try await halt(place) }
+        }
     }
 
     /// Stops a sandbox and removes it with its data.

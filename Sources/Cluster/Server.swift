@@ -115,7 +115,8 @@ public final class Server: Sendable {
     private func startOnce(logFrom logStart: Int) async throws {
         try await writeSettings()
         let endings = keeper.endings
-        keeper.start()
+        // One that is still recovering needs no second start.
+        if keeper.process == nil { keeper.start() }
         try await wait(
             atMost: configuration.deadline,
             otherwise: place.failure("the server did not start in \(configuration.deadline)", logFrom: logStart)
@@ -182,7 +183,7 @@ public final class Server: Sendable {
 }
 
 extension ServerConfiguration {
-    /// All that `martlet.conf` says: where to listen, our defaults, and what was asked for.
+    /// All that `martlet.conf` says: our defaults, what was asked for, and where to listen, which is ours to decide.
     static func fileSettings(
         _ settings: [String: String],
         isDurable: Bool,
@@ -193,6 +194,6 @@ extension ServerConfiguration {
             "listen_addresses": port == nil ? "" : "127.0.0.1", "port": String(port ?? 5432),
             "unix_socket_directories": socket,
         ]
-        return place.merging(defaultSettings(isDurable: isDurable)) { $1 }.merging(settings) { $1 }
+        return defaultSettings(isDurable: isDurable).merging(settings) { $1 }.merging(place) { $1 }
     }
 }

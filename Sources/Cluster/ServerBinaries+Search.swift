@@ -19,6 +19,8 @@ extension ServerBinaries {
             )
         }
         let found = await installed()
+        // A cancelled search finds nothing.
+        try Task.checkCancellation()
         if let match = found.first(where: { major == nil || $0.major == major }) { return match }
         let majors = Set(found.map(\.major)).sorted().map(String.init).joined(separator: ", ")
         throw PostgresError(

@@ -67,9 +67,21 @@ struct ServerDirectory: Sendable, Hashable {
     }
 
     /// Removes the directory and all in it; doing it twice is fine.
+    ///
+    /// It is renamed first: an initdb whose martlet was killed may still be writing, and must not
+    /// write into what is made here next.
     func remove() throws {
         guard FileManager.default.fileExists(atPath: path) else { return }
-        try FileManager.default.removeItem(atPath: path)
+        let aside = URL(filePath: path).deletingLastPathComponent()
+            .appending(path: ".removed-\(UInt64.random(in: 0 ... .max))").path(percentEncoded: false)
+        try FileManager.default.moveItem(atPath: path, toPath: aside)
+        for attempt in 1...10 {
+            do {
+                return try FileManager.default.removeItem(atPath: aside)
+            } catch {
+                if attempt == 10 { throw error }
+            }
+        }
     }
 
     /// Writes a file as the server's account, whole or not at all.

@@ -38,15 +38,18 @@ serve() {
     echo "ended $process $status"
 }
 
+# SIGQUIT again and again: a server ignores it, as everything does that a shell starts with "&", until it
+# has installed its own handlers. Once it is dead and waited for, there is nobody to send it to.
 end() {
     ending=1
-    test -z "$process" || {
-        kill -QUIT "$process"
-        kill -CONT "$process"
-    }
+    test -n "$process" || return
+    while kill -QUIT "$process" 2>/dev/null; do
+        kill -CONT "$process" 2>/dev/null
+        sleep 0.1
+    done &
 }
 
-child=
+children=
 while read -r word argument; do
     case $word in
     initialise)
@@ -54,9 +57,9 @@ while read -r word argument; do
         echo "initialised $?" ;;
     start)
         serve &
-        child=$! ;;
+        children="$children $!" ;;
     esac
 done
-test -z "$child" || kill -TERM "$child" 2>/dev/null
+for child in $children; do kill -TERM "$child" 2>/dev/null; done
 wait
 for directory; do rm -rf "$directory"; done

@@ -16,14 +16,14 @@ struct Martlet: AsyncParsableCommand {
         version: Version.text,
         groupedSubcommands: [
             CommandGroup(
-                name: "MOVE:",
+                name: "MOVE",
                 subcommands: [
-                    MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
+                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, CutoverCommand.self, RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),
-            CommandGroup(name: "MIRROR:", subcommands: [SandboxCommand.self]),
-            CommandGroup(name: "DEMO:", subcommands: [DemoCommand.self]),
+            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self]),
+            CommandGroup(name: "DEMO", subcommands: [DemoCommand.self]),
         ]
     )
 

@@ -1,5 +1,6 @@
 import Cluster
 import Postgres
+import TestSupport
 import Testing
 
 struct WorkloadTests {
@@ -13,7 +14,9 @@ struct WorkloadTests {
             plan.rate = 400
             let board = Switchboard(Switchboard.Line(name: "old", connection: shop))
             let workload = try await withWorkload(plan, on: board) { workload in
-                try await until { workload.writers.total > 200 && workload.readers.total > 10 }
+                try await eventually("work goes on", within: .seconds(60)) {
+                    workload.writers.total > 200 && workload.readers.total > 10
+                }
                 #expect(workload.eachWriter.count == 4)
                 try await workload.stop()
                 return workload
@@ -39,11 +42,15 @@ struct WorkloadTests {
             var plan = Workload.Plan(operations: Self.placing)
             plan.rate = 400
             let workload = try await withWorkload(plan, on: board) { workload in
-                try await until { workload.writers.total > 100 }
+                try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > 100 }
                 try await withConnection(to: old) { try $0.execute(Self.fence) }
-                try await until { workload.eachWriter.allSatisfy { $0.retries > 1 } }
+                try await eventually("work goes on", within: .seconds(60)) {
+                    workload.eachWriter.allSatisfy { $0.retries > 1 }
+                }
                 board.connect(to: lines.1)
-                try await until { workload.writers.acknowledged["new"] ?? 0 > 100 }
+                try await eventually("work goes on", within: .seconds(60)) {
+                    workload.writers.acknowledged["new"] ?? 0 > 100
+                }
                 try await workload.stop()
                 return workload
             }
@@ -67,10 +74,10 @@ struct WorkloadTests {
             let before = try await Counts(shop)
             let board = Switchboard(Switchboard.Line(name: "old", connection: shop))
             let workload = try await withWorkload(Workload.Plan(operations: Self.placing), on: board) { workload in
-                try await until { workload.writers.total > 50 }
+                try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > 50 }
                 try await server.restart()
                 let total = workload.writers.total
-                try await until { workload.writers.total > total + 50 }
+                try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > total + 50 }
                 try await workload.stop()
                 return workload
             }
@@ -87,7 +94,7 @@ struct WorkloadTests {
             let plan = Workload.Plan(operations: try await ShopDatabase.operations(of: shop))
             let board = Switchboard(Switchboard.Line(name: "old", connection: shop))
             let writers = try await withWorkload(plan, on: board) { workload in
-                try await until { workload.writers.total > 500 }
+                try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > 500 }
                 try await workload.stop()
                 return workload.writers
             }
@@ -122,14 +129,6 @@ struct WorkloadTests {
                 )
                 return (try row("orders"), try row("entries"))
             }
-        }
-    }
-
-    private func until(_ condition: () -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(60)
-        while !condition() {
-            try #require(ContinuousClock.now < end, "the condition did not come true in a minute")
-            try await Task.sleep(for: .milliseconds(5))
         }
     }
 }

@@ -138,9 +138,9 @@ struct Pace: Sendable {
     private var next: ContinuousClock.Instant
 
     /// The share of one of `count` sessions in a common rate; the sessions take turns.
-    init(rate: Double, session: Int, of count: Int) {
+    init(rate: Double, session: Int, of count: Int, from start: ContinuousClock.Instant = .now) {
         interval = .seconds(Double(count) / max(rate, 0.001))
-        next = ContinuousClock.now + interval * Double(session) / Double(max(1, count))
+        next = start + interval * Double(session) / Double(max(1, count))
     }
 
     /// Waits for this session's turn.

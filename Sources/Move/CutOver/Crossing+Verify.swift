@@ -14,7 +14,7 @@ extension Crossing {
         ) { left, entered, _ in
             try await compare(left, entered, ask)
         }
-        run.monitor.activity("following changes")
+        run.monitor.activity("waiting for changes")
         try note(verdict, on: journal)
         return verdict
     }

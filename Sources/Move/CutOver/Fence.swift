@@ -31,7 +31,7 @@ struct Fence {
             try server.execute("CREATE SCHEMA IF NOT EXISTS martlet")
             try server.execute(MoveSQL.fence)
         }
-        let gate = Gate(lockTimeout: .milliseconds(300), attempts: 10, pause: .milliseconds(500))
+        let gate = Gate(lockTimeout: .milliseconds(250), attempts: 20, pause: .milliseconds(250))
         do {
             try await gate.pass(server) {
                 let names = SQL.joined(tables.map { "ONLY \($0.name)" })

@@ -53,7 +53,8 @@ public struct Cleanup: Sendable {
             }
             try Journal.remove(on: target)
         }
-        for spool in ["spool-forward", "spool-reverse", "schema.dump"] {
+        let leftovers = ["spool-forward", "spool-reverse", "schema.dump", "schema.dump.pre-data.list", "schema.dump.post-data.list"]
+        for spool in leftovers {
             // What is not there need not be removed.
             try? FileManager.default.removeItem(at: directory.appending(path: spool))
         }

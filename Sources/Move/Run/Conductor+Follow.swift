@@ -44,6 +44,7 @@ extension Conductor {
         let decision = try await withFollower(plan, schema: schema) { follower in
             run.monitor.watch(follower)
             follower.release()
+            run.monitor.activity("waiting for changes")
             let decision = try await serve(follower, crossing)
             if case .crossed(let crossed, let request) = decision { try await openOldServer(crossed, request) }
             return decision
@@ -65,7 +66,7 @@ extension Conductor {
             try await makeConstraints()
         }
         follower.release()
-        run.monitor.activity("following changes")
+        run.monitor.activity("waiting for changes")
     }
 
     /// Does what other terminals ask, until that ends the stream.

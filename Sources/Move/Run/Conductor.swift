@@ -165,7 +165,8 @@ struct Conductor: Sendable {
             }
             return try Journal.loads(on: journal)
         }
-        let progress = LoadProgress(loads)
+        let stored = Set(selection.stored.map(\.name))
+        let progress = LoadProgress(loads.filter { stored.contains($0.table) })
         monitor.watch(progress)
         monitor.activity("copying tables and building indexes")
         let complete = Set(

@@ -157,7 +157,7 @@ struct Reporter {
                 var round = 0
                 while true {
                     try write(to: target)
-                    if round % 2 == 0 { try beat(on: source) }
+                    if round % 2 == 0 { try beat(source: source, target: target) }
                     run.monitor.writeTables()
                     round += 1
                     try await Task.sleep(for: .seconds(1))
@@ -182,10 +182,12 @@ struct Reporter {
     }
 
     /// The message goes into the log of the server that the application writes to.
-    private func beat(on source: Connection) throws {
-        guard run.monitor.report.phase == .following else { return }
-        try Follower.beat(source)
-        if let row = try source.query("SELECT pg_current_wal_insert_lsn() AS lsn").first {
+    private func beat(source: Connection, target: Connection) throws {
+        let phase = run.monitor.report.phase
+        guard phase == .following || phase == .reversing else { return }
+        let writtenTo = phase == .following ? source : target
+        try Follower.beat(writtenTo)
+        if let row = try writtenTo.query("SELECT pg_current_wal_insert_lsn() AS lsn").first {
             run.monitor.note(sourcePosition: try row("lsn"))
         }
     }

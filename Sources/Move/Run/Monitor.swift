@@ -130,7 +130,8 @@ public final class Monitor: Sendable {
 
     /// Writes the file with a line per table.
     func writeTables() {
-        log.write(tables: report.tables)
+        let tables = report.tables
+        if !tables.isEmpty { log.write(tables: tables) }
     }
 
     private static func lag(_ progress: Follower.Progress, source: LSN, now: Date) -> StatusReport.Lag {

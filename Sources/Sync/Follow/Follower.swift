@@ -18,6 +18,8 @@ public struct FollowPlan: Sendable {
     public var start: LSN
     /// The published tables by their OID on the source: their lane, and the position from which their changes count.
     public var tables: [UInt32: (lane: Int, watermark: LSN)]
+    /// OIDs on the source of tables that a foreign key points at: TRUNCATE cannot empty one of them alone.
+    public var referenced: Set<UInt32>
     /// How many lanes there are.
     public var laneCount: Int
     /// Whether every published column's type may travel in binary form.
@@ -38,6 +40,7 @@ public struct FollowPlan: Sendable {
         stream: String,
         start: LSN,
         tables: [UInt32: (lane: Int, watermark: LSN)],
+        referenced: Set<UInt32> = [],
         laneCount: Int,
         isBinary: Bool,
         confirmation: Confirmation,
@@ -51,6 +54,7 @@ public struct FollowPlan: Sendable {
         self.stream = stream
         self.start = start
         self.tables = tables
+        self.referenced = referenced
         self.laneCount = laneCount
         self.isBinary = isBinary
         self.confirmation = confirmation
@@ -214,6 +218,7 @@ private func apply(
         number: lane,
         tables: plan.tables.filter { $0.value.lane == lane }.mapValues(\.watermark),
         others: Set(others.keys),
+        referenced: plan.referenced,
         format: plan.isBinary ? .binary : .text
     )
     try await withNeutralConnection(

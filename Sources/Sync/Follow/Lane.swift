@@ -26,6 +26,8 @@ final class Lane {
         let tables: [UInt32: LSN]
         /// The tables of the other lanes: changes to be passed over.
         let others: Set<UInt32>
+        /// Tables that a foreign key points at.
+        let referenced: Set<UInt32>
         let format: ValueFormat
     }
 
@@ -62,6 +64,8 @@ final class Lane {
         var end: UInt64 = 0
         var isOpen = false
         var changes = 0
+        /// As ``changes``, those that were sent before the group's end counted, too.
+        var allChanges = 0
         var bytes = 0
         var transactions = 0
         var lastCommitTime: Int64 = 0
@@ -123,6 +127,7 @@ final class Lane {
             guard let entry = try counted(PgOutput.relation(of: frame.payload)) else { return }
             try change(frame.payload, entry.table, entry.statements)
             group.changes += 1
+            group.allChanges += 1
             group.bytes += frame.payload.count
             if group.changes >= Self.groupRows || group.bytes >= Self.groupBytes { try sendWithinTransaction() }
         case .truncate: try truncate(PgOutput.Truncate(frame.payload))
@@ -182,7 +187,12 @@ final class Lane {
                 hint: "Create it as it is on the source, or leave it out with --exclude."
             )
         }
-        let table = try LaneTable(relation: relation, target: target, schema: schema, watermark: watermark)
+        let table = try LaneTable(
+            relation: relation,
+            target: target,
+            isReferenced: configuration.referenced.contains(id),
+            watermark: watermark
+        )
         relations[id] = bytes
         tables[id] = (table, ApplyStatements(table: table, format: configuration.format))
     }
@@ -288,6 +298,7 @@ final class Lane {
         let isFirst = configuration.number == 0
         state.count { counters in
             counters.groups += rows ? 1 : 0
+            counters.changes += done.allChanges
             if isFirst { counters.transactions += done.transactions }
             counters.lastCommitTime = max(counters.lastCommitTime, done.lastCommitTime)
             if let sent = done.heartbeats.last { counters.heartbeatMilliseconds = lag - sent }

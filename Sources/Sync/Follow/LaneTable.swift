@@ -47,14 +47,14 @@ final class LaneTable {
     init(
         relation: PgOutput.Relation,
         target: Table,
-        schema: Schema,
+        isReferenced: Bool,
         watermark: LSN
     ) throws(PostgresError) {
         name = target.name
         only = target.kind == .partitioned ? "" : "ONLY "
         rowType = target.rowType
         self.watermark = watermark
-        isReferenced = schema.foreignKeys.contains { $0.referenced == target.oid }
+        self.isReferenced = isReferenced
         let keyNames = Set(target.key.map(\.name))
         var places: [String: Int] = [:]
         columns = try relation.columns.enumerated().map { place, sent throws(PostgresError) in

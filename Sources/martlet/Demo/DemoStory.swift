@@ -70,7 +70,7 @@ struct DemoStory: Sendable {
         let start = ContinuousClock.now
         try await wait(for: "the stream to catch up", seconds: 3600) {
             let now = monitor.report
-            return now.activity == "following changes" && now.lag?.heartbeatMilliseconds ?? .infinity < 1000
+            return now.activity == "waiting for changes" && now.lag?.heartbeatMilliseconds ?? .infinity < 1000
         }
         report.catchUpTime = .now - start
         try await Task.sleep(for: .seconds(2))

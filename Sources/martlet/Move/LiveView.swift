@@ -89,7 +89,7 @@ struct Painter {
         if let comparison = report.comparison {
             lines.append(output.styled(comparison.summary, comparison.isEqual ? .green : .red))
         }
-        if report.phase == .following, report.activity == "following changes" {
+        if report.phase == .following, report.activity == "waiting for changes" {
             lines.append(output.styled("next: martlet verify, martlet cutover (in another terminal); ^C stops, and can be resumed", .dim))
         }
         return lines.map { Self.cut($0, to: width) }

@@ -1,5 +1,6 @@
 import Catalog
 import ArgumentParser
+import Engine
 import Foundation
 import Move
 import Postgres
@@ -25,26 +26,10 @@ struct MigrateCommand: Command {
     @OptionGroup var endpoints: EndpointOptions
     @OptionGroup var work: WorkDirectoryOption
 
-    @Option(help: "How many tables are copied and indexes built at once.")
-    var jobs = 2
+    @OptionGroup var selection: SelectionOptions
 
     @Option(help: "How many sessions apply changes.")
     var lanes = 2
-
-    @Flag(help: "Copy, and do not follow changes: for a source that nobody writes to, or a first look.")
-    var once = false
-
-    @Option(help: "Move only tables that match: schema.table, with * and ?. May be repeated.")
-    var include: [String] = []
-
-    @Option(help: "Leave out tables that match; wins over --include. May be repeated.")
-    var exclude: [String] = []
-
-    @Flag(help: "Objects belong to the role of the target connection, not to their owners on the source.")
-    var noOwner = false
-
-    @Flag(help: "Do not take over GRANTs.")
-    var noPrivileges = false
 
     @Option(
         help: ArgumentHelp(
@@ -58,19 +43,18 @@ struct MigrateCommand: Command {
     var dryRun = false
 
     func validate() throws {
-        guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
         guard (1...16).contains(lanes) else { throw ValidationError("--lanes takes a number from 1 to 16.") }
     }
 
     private var options: MigrationOptions {
         var options = MigrationOptions()
-        options.include = include
-        options.exclude = exclude
-        options.jobs = jobs
+        options.include = selection.include
+        options.exclude = selection.exclude
+        options.jobs = selection.jobs
         options.lanes = lanes
-        options.isOnce = once
-        options.schema.keepsOwners = !noOwner
-        options.schema.keepsPrivileges = !noPrivileges
+        options.isOnce = selection.once
+        options.schema.keepsOwners = !selection.noOwner
+        options.schema.keepsPrivileges = !selection.noPrivileges
         options.confirmation = confirm
         return options
     }
@@ -96,9 +80,25 @@ struct MigrateCommand: Command {
         }
     }
 
-    /// Looks for what is in the way, first; returns a status when the move must not begin.
+    /// Looks first for what is in the way of a move that begins; returns a status when it must not begin.
     private func assess(_ endpoints: Endpoints, _ output: Output) async throws -> ExitStatus? {
-        nil
+        let isResumed = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) != nil }
+        guard !isResumed || dryRun else { return nil }
+        let findings = try await Preflight.run(
+            source: endpoints.source,
+            target: endpoints.target,
+            options: selection.preflight()
+        )
+        if dryRun {
+            output.result(AssessCommand.text(findings, output))
+            output.result(isResumed ? "The move that was begun would go on." : "Nothing was changed.")
+            return findings.blockers.isEmpty ? .done : .foundProblems
+        }
+        for warning in findings.warnings { output.talk("\(output.styled("warning:", .yellow)) \(warning.message)") }
+        guard !findings.blockers.isEmpty else { return nil }
+        output.talk(AssessCommand.text(findings, output))
+        output.talk("martlet: \(output.styled("error:", .red)) the move cannot begin: \(findings.summary)")
+        return .foundProblems
     }
 
     private static func farewell(_ outcome: Migration.Outcome, _ directory: URL) -> String {

@@ -11,7 +11,7 @@ struct SandboxCommand: AsyncParsableCommand {
             is needed), keeps running when the command has ended, keeps its data when it is stopped, and is \
             forgotten when it is removed.
 
-            EXAMPLES:
+            EXAMPLES
               martlet sandbox start shop
               psql $(martlet sandbox start shop)
               martlet sandbox list

@@ -10,7 +10,7 @@ struct SandboxList: Command {
             A sandbox is running, stopped (its data wait for the next start) or incomplete (the command that made \
             it was killed; start or remove it).
 
-            EXAMPLES:
+            EXAMPLES
               martlet sandbox list
               martlet sandbox list --json | jq -r '.[] | select(.status == "running") | .connection'
             """

@@ -9,7 +9,7 @@ struct SandboxRemove: Command {
         discussion: """
             The data are gone for good; nothing is asked.
 
-            EXAMPLES:
+            EXAMPLES
               martlet sandbox remove shop
             """
     )

@@ -11,7 +11,7 @@ struct SandboxStart: Command {
             already is fine and prints the same; new settings restart it. It is ready to be a source or a \
             target of logical replication (wal_level = logical).
 
-            EXAMPLES:
+            EXAMPLES
               martlet sandbox start shop
               martlet sandbox start shop17 --postgres 17
               martlet sandbox start web --tcp auto
@@ -41,11 +41,7 @@ struct SandboxStart: Command {
             tcp: tcp?.tcp,
             settings: Dictionary(settings.map { ($0.name, $0.value) }) { $1 }
         )
-        let sandboxes = Sandboxes()
-        if !sandboxes.list().contains(where: { $0.name == name && $0.major != nil }) {
-            output.talk("making sandbox \"\(name)\"")
-        }
-        let sandbox = try await sandboxes.start(name, wish)
+        let sandbox = try await Sandboxes().start(name, wish)
         output.talk("sandbox \"\(name)\" runs PostgreSQL \(sandbox.major ?? 0) in \(sandbox.directory)")
         if json { try output.json(SandboxDescription(sandbox)) } else { output.result(sandbox.uri() ?? "") }
         return .done

@@ -9,7 +9,7 @@ struct SandboxStop: Command {
         discussion: """
             Sessions are broken off, and what was committed is written. Stopping a stopped sandbox is fine.
 
-            EXAMPLES:
+            EXAMPLES
               martlet sandbox stop shop
             """
     )

@@ -1,0 +1,90 @@
+import Catalog
+import Postgres
+
+/// How the log names the rows that change.
+extension SourceChecks {
+    /// The tables that hold rows and reach the log: what has a replica identity of its own.
+    private var logged: [Table] { source.tables.filter { $0.kind == .ordinary && !$0.isUnlogged } }
+
+    /// The tables whose updates and deletes cannot be followed as they are.
+    private var unnamed: [Table] { logged.filter { !$0.canFollowUpdates } }
+
+    /// The tables that have a key as it is.
+    var identities: Finding {
+        let named = logged.count - unnamed.count
+        let full = logged.filter { $0.replicaIdentity == .full && $0.key.isEmpty }
+        return Finding(
+            "source.identity",
+            .pass,
+            "\(Finding.count(named, "table")) of \(logged.count) can be followed as they are",
+            detail: full.isEmpty
+                ? nil : "By the whole row: \(Finding.list(full.map(\.name.description)))."
+        )
+    }
+
+    /// The tables that have a unique index to be named by.
+    var identityIndexes: Finding? {
+        let tables = unnamed.compactMap { table in table.candidateIdentity.map { (table, $0) } }
+        guard !tables.isEmpty else { return nil }
+        return Finding(
+            "source.identity_index",
+            .pass,
+            "\(Finding.count(tables.count, "table")) without a usable primary key will use REPLICA IDENTITY USING INDEX",
+            detail: "\(Finding.named(tables.map(\.0.name.description))) "
+                + "martlet sets it, and takes it back in the end; you may set it beforehand.",
+            remedy: tables.map {
+                "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY USING INDEX \(Identifier($1.name.name).quoted);"
+            }
+        )
+    }
+
+    /// The tables whose rows only the whole row names.
+    var identityFull: Finding? {
+        let tables = unnamed.filter { $0.candidateIdentity == nil }
+        guard !tables.isEmpty else { return nil }
+        return Finding(
+            "source.identity_full",
+            .warning,
+            "\(Finding.count(tables.count, "table")) without any key will use REPLICA IDENTITY FULL",
+            detail: "\(Finding.named(tables.map(\.name.description))) Every UPDATE and DELETE then logs the "
+                + "whole old row, and is applied row by row. A primary key would be better; martlet sets the "
+                + "identity otherwise, and takes it back in the end.",
+            remedy: tables.map { "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY FULL;" }
+        )
+    }
+
+    /// The tables on which publishing would make the application's own UPDATE fail.
+    ///
+    /// Since PostgreSQL 18 a replica identity, the whole row too, must not hold a generated column
+    /// that is not published (CheckCmdReplicaIdentity).
+    var generatedIdentity: Finding? {
+        guard server.majorVersion >= 18 else { return nil }
+        let tables = logged.filter { table in
+            let isWhole = table.replicaIdentity == .full || !table.canFollowUpdates && table.candidateIdentity == nil
+            return isWhole && table.columns.contains(where: \.isGenerated)
+        }
+        guard !tables.isEmpty else { return nil }
+        return Finding(
+            "source.identity_generated",
+            .blocker,
+            "\(Finding.count(tables.count, "table")) with generated columns can be named by nothing but the whole row",
+            detail: "\(Finding.named(tables.map(\.name.description))) PostgreSQL 18 refuses UPDATE and DELETE "
+                + "on such a table when it is published. Give it a primary key and the default replica identity, "
+                + "or exclude it.",
+            remedy: tables.map { "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY DEFAULT;" }
+        )
+    }
+
+    /// The tables that never reach the log.
+    var unlogged: Finding? {
+        let tables = source.tables.filter(\.isUnlogged)
+        guard !tables.isEmpty else { return nil }
+        return Finding(
+            "source.unlogged",
+            .warning,
+            "\(Finding.count(tables.count, "unlogged table")) will be copied once and not followed",
+            detail: "\(Finding.named(tables.map(\.name.description)))",
+            remedy: tables.map { "ALTER TABLE \($0.name.quoted) SET LOGGED;" }
+        )
+    }
+}

@@ -1,0 +1,213 @@
+import Catalog
+import Postgres
+
+/// What the database holds besides plain tables.
+extension SourceChecks {
+    /// A finding for each kind of object that there is.
+    var objects: [Finding] {
+        let found = [
+            partitioned, inheritance, largeObjects, generated, identity, textTypes, forcedRowSecurity, sequences,
+            publications, subscriptions, eventTriggers, replicaTriggers,
+            note("foreign table", "source.foreign_tables", "will be defined anew; the rows stay where they are"),
+            note("materialized view", "source.materialized_views", "will be filled on the target"),
+            note("rule", "source.rules", "on tables will be kept; none fires for the rows that martlet writes"),
+            note("deferrable constraint", "source.deferrable", "will be kept, and checked at the end of transactions"),
+        ]
+        return found.compactMap(\.self)
+    }
+
+    private func note(_ kind: String, _ check: String, _ fate: String) -> Finding? {
+        let names = selected(kind)
+        guard !names.isEmpty else { return nil }
+        return Finding(
+            check,
+            .pass,
+            "\(Finding.count(names.count, kind)) \(fate)",
+            detail: "On \(Finding.list(names))."
+        )
+    }
+
+    /// The objects of a kind that the filter lets through.
+    private func selected(_ kind: String) -> [String] {
+        source.objects.filter { $0.kind == kind && options.tables.selects($0.name) }.map(\.name.description)
+    }
+
+    private var partitioned: Finding? {
+        let roots = source.tables.filter { $0.kind == .partitioned && !$0.isPartition }
+        guard !roots.isEmpty else { return nil }
+        let leaves = source.tables.filter { $0.kind == .ordinary && $0.isPartition }
+        return Finding(
+            "source.partitioned",
+            .pass,
+            "\(Finding.count(roots.count, "partitioned table")) with \(Finding.count(leaves.count, "partition"))",
+            detail: "\(Finding.named(roots.map(\.name.description)))"
+        )
+    }
+
+    private var inheritance: Finding? {
+        let names = selected("inheritance")
+        guard !names.isEmpty else { return nil }
+        return Finding(
+            "source.inheritance",
+            .pass,
+            "\(Finding.count(names.count, "table that inherits", "tables that inherit")) will be copied and followed on its own",
+            detail: "\(Finding.named(names))"
+        )
+    }
+
+    private var largeObjects: Finding? {
+        let object = source.objects.first { $0.kind == "large objects" }
+        guard let object, let count = Int(object.name.name), count > 0 else { return nil }
+        let bytes = Finding.bytes(Int(object.detail) ?? 0)
+        return Finding(
+            "source.large_objects",
+            options.isOnce ? .pass : .warning,
+            "\(Finding.count(count, "large object")) (\(bytes)) will be copied once, and what changed again at the cutover",
+            detail: "The log does not tell their changes; comparing them makes the cutover longer."
+        )
+    }
+
+    private var generated: Finding? {
+        let count = source.tables.reduce(0) { $0 + $1.columns.count(where: \.isGenerated) }
+        guard count > 0 else { return nil }
+        return Finding(
+            "source.generated",
+            .pass,
+            "\(Finding.count(count, "generated column")) will be computed by the target"
+        )
+    }
+
+    private var identity: Finding? {
+        let count = source.tables.reduce(0) { $0 + $1.columns.count(where: \.isIdentityAlways) }
+        guard count > 0 else { return nil }
+        return Finding(
+            "source.identity_columns",
+            .pass,
+            "\(Finding.count(count, "identity column")) (GENERATED ALWAYS) will get the values of the source"
+        )
+    }
+
+    private var textTypes: Finding? {
+        let columns = source.tables.flatMap(\.storedColumns).filter { !$0.type.portability.binary }
+        guard !columns.isEmpty else { return nil }
+        let types = Set(columns.map(\.type.name)).sorted()
+        return Finding(
+            "source.text_types",
+            .pass,
+            "\(Finding.count(columns.count, "column has", "columns have")) no portable binary form and will travel as text",
+            detail: "Their types are \(Finding.list(types.map(\.description)))."
+        )
+    }
+
+    private var forcedRowSecurity: Finding? {
+        let names = selected("forced row security")
+        guard !names.isEmpty else { return nil }
+        return Finding(
+            "source.forced_row_security",
+            .pass,
+            "\(Finding.count(names.count, "table forces", "tables force")) row security on the owner",
+            detail: "\(Finding.named(names)) On the target only a role with BYPASSRLS writes to them freely."
+        )
+    }
+
+    private var publications: Finding? {
+        let names = source.names(of: "publication")
+        guard !names.isEmpty else { return nil }
+        return Finding(
+            "source.publications",
+            .warning,
+            "\(Finding.count(names.count, "publication")) of yours may have subscribers, which martlet does not move",
+            detail: "\(Finding.named(names)) Point their subscribers at the target after the cutover."
+        )
+    }
+
+    private var subscriptions: Finding? {
+        guard !source.subscriptions.isEmpty else { return nil }
+        return Finding(
+            "source.subscriptions",
+            .warning,
+            "the database is fed by \(Finding.count(source.subscriptions.count, "subscription"))",
+            detail: "\(Finding.named(source.subscriptions)) What they bring is followed; they write on until "
+                + "you stop them before the cutover:",
+            remedy: source.subscriptions.map { "ALTER SUBSCRIPTION \(Identifier($0).quoted) DISABLE;" }
+        )
+    }
+
+    private var eventTriggers: Finding? {
+        let names = source.names(of: "event trigger")
+        guard !names.isEmpty else { return nil }
+        return Finding(
+            "source.event_triggers",
+            .warning,
+            "\(Finding.count(names.count, "event trigger")) will be made on the target, which needs a superuser there",
+            detail: "\(Finding.named(names)) On the source they see what martlet makes for the move."
+        )
+    }
+
+    private var replicaTriggers: Finding? {
+        let triggers = source.objects.filter {
+            ["always trigger", "replica trigger"].contains($0.kind) && options.tables.selects($0.name)
+        }
+        guard !triggers.isEmpty else { return nil }
+        return Finding(
+            "source.replica_triggers",
+            .warning,
+            "\(Finding.count(triggers.count, "trigger fires", "triggers fire")) for replicated rows too, and would act twice",
+            detail: triggers.prefix(10).map { "Trigger \"\($0.detail)\" on table \"\($0.name)\"." }
+                .joined(separator: "\n"),
+            remedy: triggers.map {
+                "ALTER TABLE \($0.name.quoted) "
+                    + ($0.kind == "replica trigger" ? "DISABLE" : "ENABLE")
+                    + " TRIGGER \(Identifier($0.detail).quoted);"
+            }
+        )
+    }
+
+    /// Extensions that keep user data in ways of their own.
+    var unsupportedExtensions: Finding {
+        let check = "source.extensions"
+        let installed = source.extensions.filter { $0.installed != nil }.map(\.name)
+        let unsupported = installed.filter { ["timescaledb", "citus"].contains($0) }
+        guard !unsupported.isEmpty else {
+            return Finding(check, .pass, "no extension keeps tables that martlet does not know")
+        }
+        return Finding(
+            check,
+            .blocker,
+            "the database uses \(Finding.list(unsupported)), whose tables martlet cannot move",
+            detail: "Their rows are in tables of the extension's own, on servers of its own, or in a form of its own."
+        )
+    }
+}
+
+/// Sequences near their end.
+extension SourceChecks {
+    private var sequences: Finding? {
+        let ending = source.sequences.filter { ($0.shareLeft ?? 1) < 0.1 }
+        guard !ending.isEmpty else { return nil }
+        return Finding(
+            "source.sequences",
+            .warning,
+            "\(Finding.count(ending.count, "sequence has", "sequences have")) less than a tenth of all values left",
+            detail: "\(Finding.named(ending.map(\.name.description))) To change a column's type rewrites its "
+                + "table under an exclusive lock.",
+            remedy: ending.flatMap(widening)
+        )
+    }
+
+    /// A wider column first, then a wider sequence; nothing when it is as wide as can be.
+    private func widening(_ sequence: Catalog.Sequence) -> [String] {
+        var commands: [String] = []
+        let table = sequence.ownerTable.flatMap { source.schema.table(oid: $0) }
+        let column = table?.columns.first { $0.number == sequence.ownerColumn }
+        if let table, let column, ["int2", "int4"].contains(column.type.name.name), !table.isPartition {
+            commands.append("ALTER TABLE \(table.name.quoted) ALTER COLUMN \(column.identifier.quoted) TYPE bigint;")
+        }
+        let isRising = sequence.increment > 0
+        if isRising ? sequence.maximum < .max : sequence.minimum > .min {
+            let bound = isRising ? "NO MAXVALUE" : "NO MINVALUE"
+            commands.append("ALTER SEQUENCE \(sequence.name.quoted) AS bigint \(bound);")
+        }
+        return commands
+    }
+}

@@ -1,0 +1,213 @@
+import Catalog
+import Postgres
+
+/// What the source must be, hold and allow.
+struct SourceChecks {
+    let source: SourceSurvey
+    let options: Preflight.Options
+
+    var server: ServerSurvey { source.server }
+    var role: Identifier { Identifier(server.role) }
+
+    /// Every check, in the order in which people should read them.
+    var all: [Finding] {
+        var findings = ServerChecks.first(of: server, on: .source)
+        findings += [
+            ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
+            readable, rowSecurity, unsupportedExtensions,
+        ]
+        if !options.isOnce {
+            findings += [
+                ServerChecks.standby(server, on: .source),
+                ServerChecks.walLevel(server, on: .source, otherwise: .blocker),
+                ServerChecks.slots(server, on: .source, otherwise: .blocker),
+                ServerChecks.senders(server, on: .source, otherwise: .blocker),
+                slotRetention, replication, publication, ownership, marker, fence, identities,
+            ]
+            findings += [identityIndexes, identityFull, generatedIdentity, unlogged].compactMap(\.self)
+            findings += transactions
+        }
+        return findings + objects
+    }
+
+    /// Whether the server throws away log that a slot still needs.
+    var slotRetention: Finding {
+        let check = "source.slot_retention"
+        if server.slotKeepMegabytes >= 0 {
+            return Finding(
+                check,
+                .warning,
+                "the server drops a slot that is more than \(server.slotKeepMegabytes) MB behind",
+                detail: "Then the move must begin anew (max_slot_wal_keep_size).",
+                remedy: ["ALTER SYSTEM SET max_slot_wal_keep_size = -1;", "SELECT pg_reload_conf();"]
+            )
+        }
+        guard server.idleSlotTimeout == "0" else {
+            return Finding(
+                check,
+                .warning,
+                "the server drops a slot that nobody reads for \(server.idleSlotTimeout) s",
+                detail: "Then the move must begin anew (idle_replication_slot_timeout).",
+                remedy: ["ALTER SYSTEM SET idle_replication_slot_timeout = 0;", "SELECT pg_reload_conf();"]
+            )
+        }
+        return Finding(
+            check,
+            .pass,
+            "the server keeps its log for as long as a slot needs it",
+            detail: "Watch the disk that pg_wal is on while martlet is stopped."
+        )
+    }
+}
+
+/// Rights.
+extension SourceChecks {
+    /// Whether every selected table, and every sequence, can be read.
+    var readable: Finding {
+        let check = "source.select"
+        let denied = source.objects.filter {
+            $0.kind == "unreadable" && ($0.detail == "S" || options.tables.selects($0.name))
+        }
+        guard !denied.isEmpty else {
+            return Finding(check, .pass, "role \"\(server.role)\" can read what is moved")
+        }
+        let message =
+            "role \"\(server.role)\" cannot read \(Finding.count(denied.count, "table or sequence", "tables and sequences"))"
+        // Thousands of names make no command that anybody wants to read.
+        guard denied.count <= 20 else {
+            return Finding(
+                check,
+                .blocker,
+                message,
+                detail: Finding.named(denied.map(\.name.description)),
+                remedy: ["GRANT pg_read_all_data TO \(role.quoted);"]
+            )
+        }
+        let schemas = Set(denied.map(\.name.schema)).sorted().map { Identifier($0).quoted }.joined(separator: ", ")
+        var remedy = ["GRANT USAGE ON SCHEMA \(schemas) TO \(role.quoted);"]
+        for (word, isSequence) in [("TABLE", false), ("SEQUENCE", true)] {
+            let names = denied.filter { ($0.detail == "S") == isSequence }.map(\.name.quoted)
+            guard !names.isEmpty else { continue }
+            remedy.append("GRANT SELECT ON \(word) \(names.joined(separator: ", ")) TO \(role.quoted);")
+        }
+        return Finding(
+            check,
+            .blocker,
+            message,
+            detail: "\(Finding.named(denied.map(\.name.description))) "
+                + "Membership in pg_read_all_data lets a role read all.",
+            remedy: remedy
+        )
+    }
+
+    /// Whether policies would hide rows.
+    var rowSecurity: Finding {
+        let check = "source.row_security"
+        let forced = Set(source.names(of: "forced row security"))
+        let secured = source.tables.filter(\.hasRowSecurity)
+        let hidden = secured.filter { !$0.isOurs || forced.contains($0.name.description) }
+        guard !server.bypassesRowSecurity, !hidden.isEmpty else {
+            return Finding(check, .pass, "row security hides nothing from role \"\(server.role)\"")
+        }
+        return Finding(
+            check,
+            .blocker,
+            "row security would hide rows of \(Finding.count(hidden.count, "table")) from role \"\(server.role)\"",
+            detail: "\(Finding.named(hidden.map(\.name.description)))",
+            remedy: ["ALTER ROLE \(role.quoted) BYPASSRLS;"]
+        )
+    }
+
+    /// Whether we may open the stream.
+    var replication: Finding {
+        let check = "source.replication"
+        guard let denial = source.replicationDenial else {
+            return Finding(check, .pass, "role \"\(server.role)\" may open a replication connection")
+        }
+        let facts = [denial.message, denial.detail].compactMap(\.self).joined(separator: "\n")
+        let isRight = facts.contains("must be superuser or replication role") || facts.contains("REPLICATION attribute")
+        let remedy =
+            if isRight {
+                ["ALTER ROLE \(role.quoted) REPLICATION;"]
+            } else if denial.sqlState == "53300" {
+                ["ALTER SYSTEM SET max_wal_senders = \(server.senders.used + 10);", server.restart]
+            } else {
+                [String]()
+            }
+        return Finding(
+            check,
+            .blocker,
+            isRight
+                ? "role \"\(server.role)\" may not replicate" : "the server refuses a replication connection",
+            detail: facts,
+            remedy: remedy
+        )
+    }
+
+    /// Whether a publication can be made.
+    var publication: Finding {
+        denied(
+            .publication,
+            check: "source.create",
+            pass: "role \"\(server.role)\" can create a publication",
+            message: "role \"\(server.role)\" cannot create a publication",
+            remedy: ["GRANT CREATE ON DATABASE \(Identifier(server.database).quoted) TO \(role.quoted);"]
+        )
+    }
+
+    /// Whether the end of the stream can be marked in the log.
+    var marker: Finding {
+        denied(
+            .marker,
+            check: "source.marker",
+            pass: "role \"\(server.role)\" can write a marker into the log",
+            message: "role \"\(server.role)\" cannot write a marker into the log",
+            remedy: [
+                "GRANT EXECUTE ON FUNCTION pg_catalog.pg_logical_emit_message(boolean, text, text) TO \(role.quoted);"
+            ]
+        )
+    }
+
+    /// Whether the triggers that hold writers off at the cutover can be made; that the tables are ours is another check.
+    var fence: Finding {
+        denied(
+            .fence,
+            check: "source.fence",
+            pass: "role \"\(server.role)\" can build the fence of the cutover",
+            message: "role \"\(server.role)\" cannot build the fence of the cutover",
+            remedy: [
+                "GRANT CREATE ON DATABASE \(Identifier(server.database).quoted) TO \(role.quoted);",
+                "GRANT USAGE ON LANGUAGE plpgsql TO \(role.quoted);",
+            ]
+        )
+    }
+
+    /// Whether the tables are ours: only their owner publishes them and sets their replica identity.
+    var ownership: Finding {
+        let check = "source.ownership"
+        let foreign = source.tables.filter { !$0.isOurs }
+        guard !foreign.isEmpty else {
+            return Finding(check, .pass, "role \"\(server.role)\" has the rights of the tables' owners")
+        }
+        let owners = Set(foreign.map(\.owner)).sorted()
+        return Finding(
+            check,
+            .blocker,
+            "role \"\(server.role)\" has not the rights of the owner of \(Finding.count(foreign.count, "table"))",
+            detail: "\(Finding.named(foreign.map(\.name.description))) "
+                + "Only a table's owner can publish it and set its replica identity.",
+            remedy: owners.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted);" }
+        )
+    }
+
+    private func denied(
+        _ attempt: Probe.Attempt,
+        check: String,
+        pass: String,
+        message: String,
+        remedy: [String]
+    ) -> Finding {
+        guard let denial = source.denials[attempt] else { return Finding(check, .pass, pass) }
+        return Finding(check, .blocker, message, detail: denial.description, remedy: remedy)
+    }
+}

@@ -1,0 +1,132 @@
+import Catalog
+import Postgres
+
+/// The source as a preflight sees it.
+struct SourceSurvey: Sendable {
+    /// An object that is not a plain table, by a word for its kind.
+    struct Object: Sendable, Hashable {
+        let kind: String
+        let name: QualifiedName
+        let detail: String
+    }
+
+    /// A transaction that has written and is open, or is prepared.
+    struct OpenTransaction: Sendable, Hashable {
+        let pid: Int?
+        let gid: String?
+        let database: String?
+        let role: String?
+        let application: String
+        let state: String?
+        /// Its age; nil when we may not see it.
+        let seconds: Double?
+    }
+
+    /// A role that something depends on.
+    struct RoleUse: Sendable, Hashable {
+        let role: String
+        let isOwner: Bool
+        /// The relation, when it is one.
+        let relation: QualifiedName?
+    }
+
+    /// An extension, installed or available.
+    struct Extension: Sendable, Hashable {
+        let name: String
+        let installed: String?
+        let available: String?
+        let needsSuperuser: Bool
+    }
+
+    let server: ServerSurvey
+    let schema: Schema
+    /// Those of the schema's tables that are moved.
+    let tables: [Table]
+    let sequences: [Catalog.Sequence]
+    let objects: [Object]
+    let transactions: [OpenTransaction]
+    let subscriptions: [String]
+    let roles: [RoleUse]
+    let extensions: [Extension]
+    let denials: [Probe.Attempt: PostgresError]
+    let replicationDenial: PostgresError?
+
+    /// Reads it in a dozen round trips, however many tables there are.
+    static func read(
+        _ connection: Connection,
+        server: ServerSurvey,
+        options: Preflight.Options
+    ) async throws -> SourceSurvey {
+        let schema = try Schema(connection)
+        let objects = try objects(connection)
+        // pg_sequence_last_value refuses the whole query when it may not read one of them.
+        let cannotReadSequences = objects.contains { $0.kind == "unreadable" && $0.detail == "S" }
+        let follows = !options.isOnce && !server.isStandby
+        return SourceSurvey(
+            server: server,
+            schema: schema,
+            tables: schema.tables.filter { options.tables.selects($0.name) },
+            sequences: cannotReadSequences ? [] : try Catalog.Sequence.readAll(connection),
+            objects: objects,
+            transactions: try transactions(connection),
+            subscriptions: try connection.query(PreflightSQL.subscriptions).map { row throws(PostgresError) in
+                try row("name")
+            },
+            roles: try roles(connection),
+            extensions: try extensions(connection),
+            denials: follows ? try Probe.denials(of: Probe.Attempt.onSource, on: connection) : [:],
+            replicationDenial: follows ? try await Probe.replicationDenial(at: connection.target) : nil
+        )
+    }
+
+    private static func objects(_ connection: Connection) throws(PostgresError) -> [Object] {
+        try connection.query(PreflightSQL.objects).map { row throws(PostgresError) in
+            Object(
+                kind: try row("kind"),
+                name: QualifiedName(schema: try row("schema"), name: try row("name")),
+                detail: try row("detail")
+            )
+        }
+    }
+
+    private static func transactions(_ connection: Connection) throws(PostgresError) -> [OpenTransaction] {
+        try connection.query(PreflightSQL.transactions).map { row throws(PostgresError) in
+            OpenTransaction(
+                pid: try row.optional("pid"),
+                gid: try row.optional("gid"),
+                database: try row.optional("database"),
+                role: try row.optional("role"),
+                application: try row("application"),
+                state: try row.optional("state"),
+                seconds: try row.optional("seconds")
+            )
+        }
+    }
+
+    private static func roles(_ connection: Connection) throws(PostgresError) -> [RoleUse] {
+        try connection.query(PreflightSQL.roles).map { row throws(PostgresError) in
+            var relation: QualifiedName?
+            if let name: String = try row.optional("name") {
+                relation = QualifiedName(schema: try row("schema"), name: name)
+            }
+            return RoleUse(role: try row("role"), isOwner: try row("is_owner"), relation: relation)
+        }
+    }
+
+    /// Reads the extensions of either side.
+    static func extensions(_ connection: Connection) throws(PostgresError) -> [Extension] {
+        try connection.query(PreflightSQL.extensions).map { row throws(PostgresError) in
+            Extension(
+                name: try row("name"),
+                installed: try row.optional("installed"),
+                available: try row.optional("available"),
+                needsSuperuser: try row("needs_superuser")
+            )
+        }
+    }
+
+    /// The objects of a kind, as people read their names.
+    func names(of kind: String) -> [String] {
+        objects.filter { $0.kind == kind }.map { $0.name.schema.isEmpty ? $0.name.name : $0.name.description }
+    }
+}

@@ -1,0 +1,183 @@
+import Catalog
+import Engine
+import Postgres
+
+/// What the target must be, hold and allow, and how it must fit the source.
+struct TargetChecks {
+    let source: SourceSurvey
+    let target: TargetSurvey
+    let options: Preflight.Options
+
+    var server: ServerSurvey { target.server }
+    var role: Identifier { Identifier(server.role) }
+
+    /// Every check, in the order in which people should read them.
+    var all: [Finding] {
+        var findings = ServerChecks.first(of: server, on: .target)
+        findings += [
+            ServerChecks.standby(server, on: .target),
+            ServerChecks.connections(server, on: .target, needed: 2 * options.jobs + (options.isOnce ? 2 : 6)),
+            sameDatabase, versions, encoding, locale, collations, occupants, create,
+        ]
+        if !options.isOnce { findings += [replicaRole, origin] }
+        if !options.isOnce, options.wantsRollback {
+            findings += [
+                ServerChecks.walLevel(server, on: .target, otherwise: .warning),
+                ServerChecks.slots(server, on: .target, otherwise: .warning),
+                ServerChecks.senders(server, on: .target, otherwise: .warning),
+            ]
+        }
+        findings += [maxWAL] + extensions + extensionVersions + [roles]
+        return findings + [ownerRights, forcedRowSecurity, tablespaces].compactMap(\.self)
+    }
+
+    /// Whether the target is the source.
+    ///
+    /// A physical copy has the same system identifier, but was started at another time.
+    private var sameDatabase: Finding {
+        let check = "both.same"
+        let isSame =
+            source.server.systemIdentifier == server.systemIdentifier && source.server.started == server.started
+            && source.server.database == server.database
+        guard isSame else { return Finding(check, .pass, "source and target are two databases") }
+        return Finding(
+            check,
+            .blocker,
+            "source and target are the same database",
+            detail: "Both are database \"\(server.database)\" of the same server."
+        )
+    }
+
+    private var versions: Finding {
+        let from = source.server.majorVersion
+        guard server.majorVersion < from else {
+            return Finding("both.versions", .pass, "from PostgreSQL \(from) to \(server.majorVersion)")
+        }
+        return Finding(
+            "both.versions",
+            .warning,
+            "the target is older than the source: PostgreSQL \(from) to \(server.majorVersion)",
+            detail: "What only the newer one knows cannot be made on the older one; the schema may not load."
+        )
+    }
+
+    /// Whether there is room for the tables, or a move from this source to go on with.
+    private var occupants: Finding {
+        let check = "target.empty"
+        if let migration = target.migration {
+            let isOurs =
+                migration.sourceSystem == source.server.systemIdentifier
+                && migration.sourceDatabase == source.server.database
+            guard isOurs else {
+                return Finding(
+                    check,
+                    .blocker,
+                    "the target holds an unfinished migration of another source",
+                    detail: "It is of database \"\(migration.sourceDatabase)\" at \(migration.source), "
+                        + "in phase \"\(migration.phase)\".",
+                    remedy: ["martlet abort"]
+                )
+            }
+            return Finding(check, .pass, "a migration from this source goes on, from phase \"\(migration.phase)\"")
+        }
+        guard !target.occupants.isEmpty else { return Finding(check, .pass, "the target database is empty") }
+        let fresh = Identifier(server.database + "_new")
+        let many = target.occupants.count >= 1000 ? "1000 or more relations" : nil
+        return Finding(
+            check,
+            .blocker,
+            "the target database is not empty: it holds "
+                + (many ?? Finding.count(target.occupants.count, "relation")),
+            detail: "\(Finding.named(target.occupants.map(\.description))) martlet overwrites nothing; move "
+                + "into a new database:",
+            remedy: ["CREATE DATABASE \(fresh.quoted) TEMPLATE template0;"]
+        )
+    }
+
+    private var maxWAL: Finding {
+        let check = "target.max_wal_size"
+        guard server.maxWALMegabytes < 4096 else {
+            return Finding(check, .pass, "max_wal_size is \(server.maxWALMegabytes) MB")
+        }
+        return Finding(
+            check,
+            .pass,
+            "max_wal_size is only \(server.maxWALMegabytes) MB; the load would be faster with more",
+            detail: "Each checkpoint makes the pages after it be logged whole.",
+            remedy: ["ALTER SYSTEM SET max_wal_size = '8GB';", "SELECT pg_reload_conf();"]
+        )
+    }
+}
+
+/// Rights.
+extension TargetChecks {
+    private var create: Finding {
+        let check = "target.create"
+        guard let denial = target.denials[.schema] else {
+            return Finding(check, .pass, "role \"\(server.role)\" can create schemas and tables")
+        }
+        return Finding(
+            check,
+            .blocker,
+            "role \"\(server.role)\" cannot create a schema",
+            detail: denial.description,
+            remedy: ["GRANT CREATE ON DATABASE \(Identifier(server.database).quoted) TO \(role.quoted);"]
+        )
+    }
+
+    /// Whether triggers and foreign keys can be kept from acting on what is only replayed.
+    private var replicaRole: Finding {
+        let check = "target.replica_role"
+        guard let denial = target.denials[.replicaRole] else {
+            return Finding(check, .pass, "role \"\(server.role)\" can set session_replication_role")
+        }
+        return Finding(
+            check,
+            .blocker,
+            "role \"\(server.role)\" cannot set session_replication_role to \"replica\"",
+            detail: denial.description + "\nWithout it triggers would act on changes that they have acted on before.",
+            remedy: server.majorVersion >= 15
+                ? ["GRANT SET ON PARAMETER session_replication_role TO \(role.quoted);"]
+                : ["ALTER ROLE \(role.quoted) SUPERUSER;"]
+        )
+    }
+
+    private var origin: Finding {
+        let check = "target.origin"
+        guard let denial = target.denials[.origin] else {
+            return Finding(check, .pass, "changes can be marked with a replication origin")
+        }
+        return Finding(
+            check,
+            .pass,
+            "changes will not be marked with a replication origin, which martlet can do without",
+            detail: denial.description
+        )
+    }
+
+    /// Whether we may make each owner the owner of what he owned; ALTER … OWNER TO wants membership.
+    private var ownerRights: Finding? {
+        guard options.keepsOwners, !server.isSuperuser else { return nil }
+        let owners = Set(roleUses.filter(\.isOwner).map(\.role)).filter { target.roles[$0] == false }.sorted()
+        guard !owners.isEmpty else { return nil }
+        return Finding(
+            "target.owner_rights",
+            .blocker,
+            "role \"\(server.role)\" cannot make \(Finding.list(owners)) the owner of anything",
+            detail: "It must be a member. --no-owner leaves all to role \"\(server.role)\".",
+            remedy: owners.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted);" }
+        )
+    }
+
+    private var forcedRowSecurity: Finding? {
+        let forced = source.objects.filter { $0.kind == "forced row security" && options.tables.selects($0.name) }
+        guard !forced.isEmpty, !server.bypassesRowSecurity else { return nil }
+        return Finding(
+            "target.row_security",
+            .blocker,
+            "row security would keep role \"\(server.role)\" from writing to \(Finding.count(forced.count, "table"))",
+            detail: "\(Finding.named(forced.map(\.name.description)))",
+            remedy: ["ALTER ROLE \(role.quoted) BYPASSRLS;"]
+        )
+    }
+}

@@ -1,0 +1,60 @@
+-- Which objects, besides plain tables, does a move treat in a way of their own? (14+)
+WITH theirs AS (
+    SELECT oid, nspname FROM pg_namespace
+     WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'martlet')
+), relation AS (
+    SELECT c.*, n.nspname
+      FROM pg_class c JOIN theirs n ON n.oid = c.relnamespace
+     WHERE NOT EXISTS (SELECT FROM pg_depend d
+                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                          AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+)
+SELECT CASE relkind WHEN 'f' THEN 'foreign table' WHEN 'm' THEN 'materialized view' END AS kind,
+       nspname AS schema, relname AS name, '' AS detail
+  FROM relation WHERE relkind IN ('f', 'm')
+UNION ALL
+SELECT 'inheritance', r.nspname, r.relname, ''
+  FROM relation r
+ WHERE r.relkind = 'r' AND NOT r.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)
+UNION ALL
+SELECT 'forced row security', r.nspname, r.relname, ''
+  FROM relation r WHERE r.relrowsecurity AND r.relforcerowsecurity
+UNION ALL
+SELECT 'rule', r.nspname, r.relname, w.rulename
+  FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
+ WHERE r.relkind IN ('r', 'p')
+UNION ALL
+SELECT CASE t.tgenabled WHEN 'A' THEN 'always trigger' ELSE 'replica trigger' END, r.nspname, r.relname, t.tgname
+  FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid
+ WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled IN ('A', 'R')
+UNION ALL
+SELECT 'deferrable constraint', r.nspname, r.relname, k.conname
+  FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid
+ WHERE k.condeferrable AND k.conparentid = 0 AND k.contype <> 't'
+UNION ALL
+SELECT 'event trigger', '', e.evtname, ''
+  FROM pg_event_trigger e
+ WHERE NOT EXISTS (SELECT FROM pg_depend d
+                    WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid
+                      AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+UNION ALL
+SELECT 'publication', '', p.pubname, '' FROM pg_publication p WHERE p.pubname !~ '^martlet_'
+UNION ALL
+SELECT 'tablespace', '', t.spcname, ''
+  FROM pg_tablespace t WHERE t.oid IN (SELECT reltablespace FROM relation) AND t.spcname !~ '^pg_'
+UNION ALL
+SELECT 'collation', '', l.collname, ''
+  FROM pg_collation l
+ WHERE l.collnamespace = 'pg_catalog'::regnamespace AND l.collname NOT IN ('default', 'C', 'POSIX')
+   AND l.oid IN (SELECT a.attcollation FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid WHERE NOT a.attisdropped)
+UNION ALL
+SELECT 'unreadable', r.nspname, r.relname, r.relkind::text
+  FROM relation r
+ WHERE r.relkind IN ('r', 'p', 'S') AND r.relpersistence <> 't'
+   AND NOT (CASE WHEN r.relkind = 'S' THEN has_sequence_privilege(r.oid, 'SELECT')
+                 ELSE has_table_privilege(r.oid, 'SELECT') END
+            AND has_schema_privilege(r.relnamespace, 'USAGE'))
+UNION ALL
+SELECT 'large objects', '', count(*)::text, pg_total_relation_size('pg_catalog.pg_largeobject')::text
+  FROM pg_largeobject_metadata
+ ORDER BY 1, 2, 3, 4

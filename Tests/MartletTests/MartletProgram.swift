@@ -1,0 +1,51 @@
+import Foundation
+import Subprocess
+import SystemPackage
+import Testing
+
+/// The built `martlet`, called from outside.
+struct MartletProgram {
+    var environment: [String: String] = [:]
+
+    struct Outcome {
+        /// The exit status; 128 and the signal's number when a signal ended it.
+        let status: Int32
+        let output: String
+        let error: String
+    }
+
+    /// The program lies beside the program that runs the tests.
+    static var path: String {
+        let tests = ProcessInfo.processInfo.arguments[0]
+        let folder = URL(filePath: tests).deletingLastPathComponent().path(percentEncoded: false)
+        return FileManager.default.isExecutableFile(atPath: folder + "martlet")
+            ? folder + "martlet"
+            : URL(filePath: #filePath).appending(path: "../../../.build/debug/martlet").standardized.path
+    }
+
+    func callAsFunction(_ arguments: String...) async throws -> Outcome {
+        try await run(arguments)
+    }
+
+    /// Runs it to its end; `meddle` gets its process number while it runs.
+    func run(_ arguments: [String], meddle: (Int32) async throws -> Void = { _ in }) async throws -> Outcome {
+        var variables: [Environment.Key: String?] = ["NO_COLOR": "1"]
+        for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        let result = try await Subprocess.run(
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating(variables),
+            input: .none,
+            output: .string(limit: 1 << 20),
+            error: .string(limit: 1 << 20)
+        ) { execution in
+            try await meddle(execution.processIdentifier.value)
+        }
+        let status =
+            switch result.terminationStatus {
+            case .exited(let status): status
+            case .signaled(let signal): 128 + signal
+            }
+        return Outcome(status: status, output: result.standardOutput, error: result.standardError)
+    }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Postgres
+import Testing
+
+@testable import Move
+
+@Suite(.databasePair)
+struct PreflightServerTests {
+    @Test func `two empty databases have nothing in their way`() async throws {
+        let pair = DatabasePair.current
+        let findings = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
+        #expect(findings.blockers == [])
+        #expect(findings["source.wal_level"].map(\.level) == [.pass])
+        #expect(findings["target.empty"].map(\.level) == [.pass])
+        #expect(findings.source.database == pair.source["dbname"])
+        #expect(findings.target?.encoding == "UTF8")
+    }
+
+    @Test func `a preflight leaves nothing behind`() async throws {
+        let pair = DatabasePair.current
+        _ = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
+        for place in [pair.source, pair.target] {
+            try await withConnection(to: place) { connection in
+                let found = try connection.query(
+                    """
+                    SELECT nspname FROM pg_namespace WHERE nspname ~ 'martlet'
+                    UNION ALL SELECT pubname FROM pg_publication UNION ALL SELECT roname FROM pg_replication_origin
+                    """
+                )
+                #expect(found.count == 0)
+            }
+        }
+    }
+
+    @Test func `source and target may not be the same database`() async throws {
+        let source = DatabasePair.current.source
+        let findings = try await Preflight.run(source: source, target: source, options: .init())
+        #expect(findings["both.same"].map(\.level) == [.blocker])
+    }
+
+    @Test func `too many jobs find no room`() async throws {
+        let pair = DatabasePair.current
+        var options = Preflight.Options()
+        options.jobs = 5000
+        let findings = try await Preflight.run(source: pair.source, target: pair.target, options: options)
+        #expect(findings["source.connections"].map(\.level) == [.blocker])
+        #expect(findings["target.connections"].map(\.level) == [.blocker])
+    }
+
+    @Test func `a role with a connection limit has room for no more, until it is lifted`() async throws {
+        let pair = DatabasePair.current
+        try await withRole(on: pair.target, attributes: "CONNECTION LIMIT 3") { _, place in
+            let before = try await Preflight.run(source: pair.source, target: place, options: .init())
+            let finding = try #require(before["target.connections"].first)
+            #expect(finding.level == .blocker)
+            try await run(finding.remedy, on: pair.target)
+            let after = try await Preflight.run(source: pair.source, target: place, options: .init())
+            #expect(after["target.connections"].map(\.level) == [.pass])
+        }
+    }
+
+    @Test func `a server that cannot be reached is an error, not a finding`() async throws {
+        let source = DatabasePair.current.source.with("port", "1")
+        await #expect(throws: PostgresError.self) {
+            try await Preflight.run(source: source, target: nil, options: .init())
+        }
+    }
+
+    @Test func `a target in another encoding than UTF8 is refused, one in UTF8 converts`() async throws {
+        let pair = DatabasePair.current
+        let latin: SQL = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
+        try await withNewDatabase(on: pair.target, options: latin) { target in
+            let there = try await Preflight.run(source: pair.source, target: target, options: .init())
+            #expect(there["both.encoding"].map(\.level) == [.blocker])
+            let back = try await Preflight.run(source: target, target: pair.source, options: .init())
+            #expect(back["both.encoding"].map(\.level) == [.warning])
+            #expect(back["both.locale"].map(\.level) == [.warning])
+
+            let remedy = try #require(there["both.encoding"].first?.remedy)
+            try await run(remedy, on: pair.target)
+            try await run(
+                "DROP DATABASE \(Identifier((target["dbname"] ?? "") + "_utf8"))",
+                on: pair.target
+            )
+        }
+    }
+}
+
+/// The pooler named by `MARTLET_TEST_POOLER`, in transaction mode, with `MARTLET_TEST_SERVER` behind it.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_POOLER"] != nil))
+struct PreflightPoolerTests {
+    @Test func `a pooler in front is found, and gets no settings that it would hand on`() async throws {
+        let pooler = try DatabasePair.server("MARTLET_TEST_POOLER").with("dbname", "postgres")
+        let findings = try await Preflight.run(source: pooler, target: nil, options: .init())
+        #expect(findings.blockers.map(\.check) == ["source.pooler"])
+        try await withConnection(to: pooler) { connection in
+            let path = try connection.query("SELECT current_setting('search_path') AS path").first
+            #expect(try path?("path") == "\"$user\", public")
+        }
+    }
+}
+
+/// The server named by `MARTLET_TEST_SERVER_REPLICA`, with `wal_level = replica`.
+@Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["MARTLET_TEST_SERVER_REPLICA"] != nil))
+struct PreflightReplicaServerTests {
+    @Test func `wal_level replica blocks following, not a copy`() async throws {
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+            let findings = try await Preflight.run(source: source, target: nil, options: .init())
+            let finding = try #require(findings["source.wal_level"].first)
+            #expect(finding.level == .blocker)
+            #expect(finding.remedy.first == "ALTER SYSTEM SET wal_level = 'logical';")
+            #expect(finding.remedy.last?.hasPrefix("pg_ctl restart -D '/") == true)
+
+            var options = Preflight.Options()
+            options.isOnce = true
+            let once = try await Preflight.run(source: source, target: nil, options: options)
+            #expect(once.blockers == [])
+            #expect(once["source.wal_level"].isEmpty)
+        }
+    }
+
+    @Test func `a target without logical log allows no way back, which is a warning`() async throws {
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER")) { source in
+            try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { target in
+                var options = Preflight.Options()
+                let findings = try await Preflight.run(source: source, target: target, options: options)
+                #expect(findings["target.wal_level"].map(\.level) == [.warning])
+                options.wantsRollback = false
+                let without = try await Preflight.run(source: source, target: target, options: options)
+                #expect(without["target.wal_level"].isEmpty)
+            }
+        }
+    }
+
+    @Test func `slots that are all taken block`() async throws {
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+            try await run(
+                """
+                SELECT pg_create_physical_replication_slot('taken_' || i)
+                  FROM generate_series(2, current_setting('max_replication_slots')::int) i
+                """,
+                on: source
+            )
+            let one = try await Preflight.run(source: source, target: nil, options: .init())
+            #expect(one["source.slots"].first?.message == "only 1 replication slot is free, 2 are needed")
+            try await run("SELECT pg_create_physical_replication_slot('taken_1')", on: source)
+            let none = try await Preflight.run(source: source, target: nil, options: .init())
+            #expect(none["source.slots"].first?.message == "no replication slot is free, 2 are needed")
+            #expect(none["source.slots"].first?.level == .blocker)
+            try await run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", on: source)
+            let free = try await Preflight.run(source: source, target: nil, options: .init())
+            #expect(free["source.slots"].map(\.level) == [.pass])
+        }
+    }
+
+    @Test func `a server that drops slots which lag is a warning, and its remedy helps`() async throws {
+        try await withNewDatabase(on: DatabasePair.server("MARTLET_TEST_SERVER_REPLICA")) { source in
+            try await run("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'", "SELECT pg_reload_conf()", on: source)
+            try await eventually(source, "source.slot_retention", is: .warning)
+            let findings = try await Preflight.run(source: source, target: nil, options: .init())
+            try await run(try #require(findings["source.slot_retention"].first).remedy, on: source)
+            try await eventually(source, "source.slot_retention", is: .pass)
+        }
+    }
+
+    /// A reload reaches a session when it next looks; new sessions follow the postmaster, which may take a moment.
+    private func eventually(_ source: ConnectionString, _ check: String, is level: Finding.Level) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < deadline {
+            let findings = try await Preflight.run(source: source, target: nil, options: .init())
+            if findings[check].map(\.level) == [level] { return }
+        }
+        Issue.record("\(check) did not become \(level)")
+    }
+}

@@ -1,0 +1,108 @@
+public import Cluster
+import Foundation
+import Postgres
+import Synchronization
+
+/// The servers that the tests of one process share: one for each role and major version, started when first asked for.
+///
+/// They end with the process, whatever ends it (see `withServer`).
+public enum TestServer {
+    /// What a server is for; the two of one migration are never the same server.
+    public enum Role: String, Sendable, Hashable {
+        /// Where a migration comes from, and where a test that needs only one server runs.
+        case source
+        /// Where a migration goes to.
+        case target
+    }
+
+    /// The majors that are installed here, the one of the system first, then upwards.
+    ///
+    /// Looks where `ServerBinaries.installed()` looks, and in the caches that scripts/postgres-versions fills.
+    public static var availableMajors: [Int] {
+        get async {
+            let all = await installations.all.map(\.major)
+            guard let first = all.first else { return [] }
+            return [first] + Set(all).subtracting([first]).sorted()
+        }
+    }
+
+    /// The installation of a major version; nil takes the system's.
+    ///
+    /// - Throws: a `PostgresError` when it is not installed.
+    public static func binaries(major: Int? = nil) async throws -> ServerBinaries {
+        if let found = await installations.all.first(where: { major == nil || $0.major == major }) { return found }
+        return try await ServerBinaries.find(major: major)
+    }
+
+    /// The shared server of a role and a major version; nil takes the system's version.
+    public static func shared(_ role: Role = .source, major: Int? = nil) async throws -> Server {
+        let binaries = try await binaries(major: major)
+        return try await pool.server(Key(role: role, major: binaries.major), binaries)
+    }
+
+    fileprivate struct Key: Hashable {
+        let role: Role
+        let major: Int
+    }
+
+    private static let installations = Installations()
+    private static let pool = ServerPool()
+}
+
+/// The installations, looked for once; an actor because every parallel test asks, and the first one must do the work.
+private actor Installations {
+    private var found: Task<[ServerBinaries], Never>?
+
+    var all: [ServerBinaries] {
+        get async {
+            let task = found ?? Task { await Self.search() }
+            found = task
+            return await task.value
+        }
+    }
+
+    private static func search() async -> [ServerBinaries] {
+        let root = URL(filePath: #filePath).appending(path: "../../..").standardized.path(percentEncoded: false)
+        var all = await ServerBinaries.installed()
+        let caches = [ProcessInfo.processInfo.environment["MARTLET_CACHE"], "/var/cache/martlet", root + "/.cache"]
+        for cache in caches.compactMap({ $0 }) {
+            for major in 14...20 where !all.contains(where: { $0.major == major }) {
+                // A version that was not fetched is one that tests skip.
+                guard let one = try? await ServerBinaries(at: "\(cache)/postgresql/\(major)") else { continue }
+                all.append(one)
+            }
+        }
+        return all
+    }
+}
+
+/// The running servers; an actor because two tests that ask for the same one at once must get one server.
+private actor ServerPool {
+    private var servers: [TestServer.Key: Task<Server, any Error>] = [:]
+
+    func server(_ key: TestServer.Key, _ binaries: ServerBinaries) async throws -> Server {
+        let task = servers[key] ?? Task { try await Self.start(binaries) }
+        servers[key] = task
+        return try await task.value
+    }
+
+    /// Leaves the scope of a server open until the process ends; its watchdog closes it then.
+    private static func start(_ binaries: ServerBinaries) async throws -> Server {
+        let (started, sender) = AsyncThrowingStream<Server, any Error>.makeStream()
+        Task {
+            do {
+                var configuration = ServerConfiguration(settings: ["max_connections": "300"])
+                configuration.binaries = binaries
+                try await withServer(configuration) { server in
+                    sender.yield(server)
+                    // Nobody cancels this task, and nobody ends this stream.
+                    for await _ in AsyncStream<Never>.makeStream().stream {}
+                }
+            } catch {
+                sender.finish(throwing: error)
+            }
+        }
+        for try await server in started { return server }
+        throw PostgresError("the server ended before it started")
+    }
+}
