@@ -53,7 +53,7 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("keeper.sh")],
+            resources: [.embedInCode("keeper.sh"), .embedInCode("SQL/shop")],
             swiftSettings: settings
         ),
         .executableTarget(

@@ -25,6 +25,7 @@ struct Martlet: AsyncParsableCommand {
                 ]
             ),
             CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self]),
+            CommandGroup(name: "DEMO", subcommands: [DemoCommand.self]),
         ]
     )
 

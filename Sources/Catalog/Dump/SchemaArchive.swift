@@ -95,9 +95,28 @@ public struct SchemaArchive: Sendable {
 }
 
 extension ClientPrograms {
-    /// Runs one of the programs and returns what it printed.
+    /// The definitions of a database as statements, without what differs from one run of pg_dump to the next.
     ///
-    /// `secrets` are environment variables that carry passwords, which must not be on a command line.
+    /// For comparing: two dumps by the same programs are equal when the definitions are.
+    ///
+    /// - Parameter database: where to look.
+    /// - Returns: the statements.
+    /// - Throws: what pg_dump complained of.
+    public func definitions(of database: ConnectionString) async throws -> String {
+        let (conninfo, secrets) = database.forChildProcess
+        return SchemaArchive.withoutClientCommands(
+            try await run("pg_dump", ["--schema-only", "--dbname=\(conninfo)"], secrets)
+        )
+    }
+
+    /// Runs one of the programs.
+    ///
+    /// - Parameters:
+    ///   - program: Its name.
+    ///   - arguments: Its command line.
+    ///   - secrets: Environment variables that carry passwords, which must not be on a command line.
+    /// - Returns: what it printed.
+    /// - Throws: what it complained of.
     fileprivate func run(
         _ program: String,
         _ arguments: [String],

@@ -19,6 +19,17 @@ public struct CutoverReport: Sendable, Hashable, Codable {
     /// Sequences that were set.
     public var sequences = 0
 
+    /// When the last step in which writers stand still ended.
+    private var standingStillUntil: ContinuousClock.Instant?
+
+    private enum CodingKeys: CodingKey {
+        case direction, steps, rowsCompared, sequences
+    }
+
+    init(direction: String) {
+        self.direction = direction
+    }
+
     /// How long nobody could write: from the lock of the fence to the opening of the other server.
     public var downtimeMilliseconds: Double {
         steps.filter(\.isDowntime).map(\.milliseconds).reduce(0, +)
@@ -33,15 +44,19 @@ public struct CutoverReport: Sendable, Hashable, Codable {
     }
 
     /// Runs a step and notes its time.
+    ///
+    /// While writers stand still no time is lost between two steps: what passes after one belongs to the next.
     mutating func measure<Result>(
         _ name: String,
         isDowntime: Bool = true,
         _ body: () async throws -> Result
     ) async throws -> Result {
         let clock = ContinuousClock()
-        let start = clock.now
+        let start = isDowntime ? standingStillUntil ?? clock.now : clock.now
         let result = try await body()
-        let spent = start.duration(to: clock.now)
+        let end = clock.now
+        if isDowntime { standingStillUntil = end }
+        let spent = start.duration(to: end)
         let milliseconds = Double(spent.components.seconds) * 1000 + Double(spent.components.attoseconds) / 1e15
         steps.append(Step(name: name, milliseconds: milliseconds, isDowntime: isDowntime))
         return result

@@ -6,7 +6,7 @@ import Sync
 
 extension Conductor {
     /// What ended the service of a stream.
-    enum Decision: Sendable {
+    private enum Decision: Sendable {
         /// Writers are stopped, everything is applied and compared; what is left is to open the other server.
         case crossed(Crossing.Crossed, Journal.Request)
         /// Remove what was made.
@@ -21,13 +21,14 @@ extension Conductor {
         let decision = try await withFollower(plan, schema: schema) { follower in
             run.monitor.watch(follower)
             try await startApplying(follower, plan)
-            return try await serve(follower, crossing)
+            let decision = try await serve(follower, crossing)
+            // Writers stand still: the stream that nobody needs any more ends after the other server is open.
+            if case .crossed(let crossed, let request) = decision { try await open(crossed, request) }
+            return decision
         }
         run.monitor.watch(nil as Follower?)
-        switch decision {
-        case .stop(let outcome, let request): return try await stop(outcome, request)
-        case .crossed(let crossed, let request): return try await open(crossed, request)
-        }
+        guard case .stop(let outcome, let request) = decision else { return nil }
+        return try await stop(outcome, request)
     }
 
     /// Follows the new server back to the old one, after a cutover.
@@ -44,13 +45,13 @@ extension Conductor {
             run.monitor.watch(follower)
             follower.release()
             run.monitor.activity("waiting for changes")
-            return try await serve(follower, crossing)
+            let decision = try await serve(follower, crossing)
+            if case .crossed(let crossed, let request) = decision { try await openOldServer(crossed, request) }
+            return decision
         }
         run.monitor.watch(nil as Follower?)
-        switch decision {
-        case .stop(let outcome, let request): return try await stop(outcome, request)
-        case .crossed(let crossed, let request): return try await openOldServer(crossed, request)
-        }
+        guard case .stop(let outcome, let request) = decision else { return nil }
+        return try await stop(outcome, request)
     }
 
     /// Lets the lanes go, and makes foreign keys and triggers before, at a position where all tables are consistent.
@@ -144,34 +145,36 @@ extension Conductor {
     // MARK: Opening the other server
 
     /// Arms the way back, proves it, and passes the point of no return.
-    private func open(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws -> Migration.Outcome? {
-        var report = crossed.report
+    private func open(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
         do {
-            if crossed.keepsWayBack {
-                report = try await proveWayBack(crossed)
-                try await report.measure("open the new server") {
-                    try await withJournal { try enter(.reversing, on: $0) }
-                }
-            } else {
-                try await withJournal { try enter(.switched, on: $0) }
-            }
+            guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request) }
+            try await withWayBack(crossed) { report in try await open(.reversing, report, request) }
         } catch {
             try await withoutCancellation { [self] in try await undoCutover(because: (error, request)) }
-            return nil
+        }
+    }
+
+    /// Passes the point of no return and tells it.
+    private func open(_ phase: Phase, _ report: CutoverReport, _ request: Journal.Request) async throws {
+        var report = report
+        try await withJournal { journal in
+            try await report.measure("open the new server") { try enter(phase, on: journal) }
+            try Self.answer(request, report, on: journal)
         }
         run.monitor.note(report)
         run.monitor.event("cut over; writers stood still for \(Int(report.downtimeMilliseconds.rounded())) ms")
-        try await withJournal { try Self.answer(request, report, on: $0) }
-        return nil
     }
 
-    private func proveWayBack(_ crossed: Crossing.Crossed) async throws -> CutoverReport {
+    /// Proves that changes of the new server reach the old one, and runs `body` while they do.
+    private func withWayBack(
+        _ crossed: Crossing.Crossed,
+        _ body: @escaping @Sendable (CutoverReport) async throws -> Void
+    ) async throws {
         let run = run
         let (selection, schema) = (crossed.reverseSelection, crossed.reverseSchema)
         let plan = run.reversePlan(selection, start: crossed.reverseStart)
-        let report = crossed.report
-        return try await withFollower(plan, schema: schema) { follower in
-            var report = report
+        try await withFollower(plan, schema: schema) { follower in
+            var report = crossed.report
             follower.release()
             try await report.measure("prove the way back") {
                 let position = try await withNeutralConnection(to: run.endpoints.target) { target in
@@ -183,7 +186,7 @@ extension Conductor {
                     throw PostgresError("the way back does not save its position on the old server")
                 }
             }
-            return report
+            try await body(report)
         }
     }
 
@@ -200,8 +203,9 @@ extension Conductor {
         }
     }
 
-    /// Takes the fence away again and goes back to following.
+    /// Takes the fence away again and goes back to following, unless the point of no return is passed.
     func undoCutover(because failure: (error: any Error, request: Journal.Request)?) async throws {
+        guard try await readPhase() == .cuttingOver else { return }
         run.monitor.activity("taking the fence away")
         let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
         try await cleanup.removeObjects(kinds: [Fence.kind, Crossing.reverseSlotKind])
@@ -212,26 +216,28 @@ extension Conductor {
     }
 
     /// Passes the point of no return of a rollback, then opens the old server.
-    private func openOldServer(
-        _ crossed: Crossing.Crossed,
-        _ request: Journal.Request
-    ) async throws -> Migration.Outcome? {
+    private func openOldServer(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
         var report = crossed.report
-        try await report.measure("open the old server") {
-            try await withJournal { try enter(.rolledBack, on: $0) }
-            try await Cleanup(endpoints: run.endpoints, directory: run.directory)
-                .removeObjects(kinds: [Fence.kind], side: .source)
+        try await withJournal { journal in
+            try await report.measure("open the old server") {
+                try enter(.rolledBack, on: journal)
+                try await lowerFence(of: .source)
+            }
+            try Self.answer(request, report, on: journal)
         }
         run.monitor.note(report)
         run.monitor.event("rolled back; writers stood still for \(Int(report.downtimeMilliseconds.rounded())) ms")
-        try await withJournal { try Self.answer(request, report, on: $0) }
-        return nil
+    }
+
+    /// Lets writers in again; may be repeated.
+    func lowerFence(of side: Journal.Side) async throws {
+        try await Cleanup(endpoints: run.endpoints, directory: run.directory)
+            .removeObjects(kinds: [Fence.kind], side: side)
     }
 
     /// Takes the fence on the new server away again and goes on carrying changes back.
     func undoRollback() async throws {
-        try await Cleanup(endpoints: run.endpoints, directory: run.directory)
-            .removeObjects(kinds: [Fence.kind], side: .target)
+        try await lowerFence(of: .target)
         try await withJournal { try enter(.reversing, on: $0) }
     }
 }

@@ -24,7 +24,10 @@ struct Conductor: Sendable {
             case .reversing: outcome = try await reverse()
             case .rollingBack: try await undoRollback()
             case .copied: outcome = .copied
-            case .rolledBack: outcome = .rolledBack
+            case .rolledBack:
+                // A crash may have come between the entry into this phase and the opening of the old server.
+                try await lowerFence(of: .source)
+                outcome = .rolledBack
             case .switched: outcome = .switched
             }
         }

@@ -9,9 +9,12 @@ enum Heartbeat {
     static let prefix = "martlet"
 
     /// Writes a message with the present time; it takes no lock and changes no row.
+    ///
+    /// Its commit is flushed even where `synchronous_commit` is off: the server sends only flushed log,
+    /// and would leave that to its WAL writer, up to 600 ms later.
     static func send(_ connection: Connection) throws(PostgresError) {
         try connection.query(
-            "SELECT pg_logical_emit_message(true, $1, $2)",
+            "SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, $1, $2)",
             prefix,
             String(Date().timeIntervalSince1970 * 1000)
         )

@@ -5,11 +5,21 @@ import Move
 import Postgres
 
 /// Asks the martlet that runs a move to do something, and waits for its answer.
-struct Asker {
+struct Asker: Sendable {
     let target: ConnectionString
-    let output: Output
+    /// Told what the other martlet is doing meanwhile.
+    let tell: @Sendable (String) -> Void
 
-    /// Asks; `nil` when no martlet runs a move into this target.
+    init(target: ConnectionString, output: Output) {
+        self.init(target: target) { output.talk($0) }
+    }
+
+    init(target: ConnectionString, tell: @escaping @Sendable (String) -> Void) {
+        self.target = target
+        self.tell = tell
+    }
+
+    /// Asks; `nil` when no martlet runs a move into this target, or when the one that did has ended without an answer.
     func ask<Answer: Decodable>(
         _ kind: String,
         _ arguments: some Encodable,
@@ -19,13 +29,22 @@ struct Asker {
             guard try Journal.migration(on: connection) != nil, try Lease.isTaken(on: connection) else { return nil }
             let request = try Journal.ask(kind, arguments: try JSONEncoder().encode(arguments), on: connection)
             var shown = ""
+            var looks = 0
             while true {
                 if let answer = try Journal.answer(to: request, on: connection) { return try decode(answer, type) }
                 if let activity = try activity(connection), activity != shown {
-                    output.talk(activity)
+                    tell(activity)
                     shown = activity
                 }
-                try await Task.sleep(for: .milliseconds(50))
+                looks += 1
+                // A move that comes to its end just now takes no more requests; nobody must wait for it for ever.
+                if looks % 50 == 0, try Lease.isTaken(on: connection) == false,
+                    try Journal.answer(to: request, on: connection) == nil
+                {
+                    try Journal.dropRequests(on: connection)
+                    return nil
+                }
+                try await Task.sleep(for: .milliseconds(20))
             }
         }
     }

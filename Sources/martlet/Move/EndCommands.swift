@@ -61,6 +61,12 @@ struct EndOfMove {
 
     func run(_ endpoints: Endpoints, _ work: WorkDirectoryOption, _ output: Output) async throws -> ExitStatus {
         let asker = Asker(target: endpoints.target, output: output)
+        show(try await end(endpoints, directory: work.url(for: endpoints.source), asker), output)
+        return .done
+    }
+
+    /// Ends the move and returns what was removed: through the martlet that runs it, or without one.
+    func end(_ endpoints: Endpoints, directory: URL, _ asker: Asker) async throws -> [Cleanup.Removed] {
         let migration = try await asker.migration()
         let phase = Phase(rawValue: migration.phase)
         guard let phase, isAllowed(phase) else {
@@ -71,16 +77,13 @@ struct EndOfMove {
                     : "Bring the application over with martlet cutover first, or give up with martlet abort."
             )
         }
-        if let removed = try await asker.ask(kind, [String](), as: [Cleanup.Removed].self) {
-            show(removed, output)
-            return .done
-        }
-        let cleanup = Cleanup(endpoints: endpoints, directory: work.url(for: endpoints.source))
+        if let removed = try await asker.ask(kind, [String](), as: [Cleanup.Removed].self) { return removed }
+        let cleanup = Cleanup(endpoints: endpoints, directory: directory)
         try await withNeutralConnection(to: endpoints.target) { try Lease.take(on: $0) }
-        show(try await cleanup.removeObjects(), output)
+        let removed = try await cleanup.removeObjects()
         // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
         try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
-        return .done
+        return removed
     }
 
     private func show(_ removed: [Cleanup.Removed], _ output: Output) {
