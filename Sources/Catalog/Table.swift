@@ -86,7 +86,8 @@ public struct Table: Sendable, Hashable {
     /// With REPLICA IDENTITY FULL it is still the primary key, which the whole old row contains.
     public var identityIndex: Index? {
         switch replicaIdentity {
-        case .primaryKey, .full: primaryKey
+        // One whose check may wait does not name one row while a transaction runs, and the server does not take it.
+        case .primaryKey, .full: primaryKey.flatMap { $0.isImmediate ? $0 : nil }
         case .index: indexes.first(where: \.isReplicaIdentity)
         case .nothing: nil
         }
