@@ -56,7 +56,8 @@ public struct Loader: Sendable {
             for worker in 0..<jobs {
                 group.addTask { try await work(worker, queue, snapshot) }
             }
-            try await group.waitForAll()
+            // Not waitForAll(), which lets the others wait for a piece that the failed worker will never finish.
+            while try await group.next() != nil {}
         }
     }
 
