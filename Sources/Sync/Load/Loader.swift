@@ -107,10 +107,13 @@ public struct Loader: Sendable {
                     $0.finished = Date()
                 }
             }
-            if let complete = queue.done(item) {
+            let complete = queue.completed(by: item)
+            if let complete {
+                // Before anybody is given its indexes, whose end is noted after this.
                 progress.update(complete) { $0.state = .loaded }
                 try Journal.addPart(of: complete, rows: 0, bytes: 0, isLast: true, on: to)
             }
+            queue.done(item, completing: complete)
         }
     }
 
