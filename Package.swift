@@ -91,6 +91,21 @@ let package = Package(
             dependencies: ["Move", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: ["Catalog", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SyncTests",
+            dependencies: ["Sync", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
     ]
 )
