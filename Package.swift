@@ -96,6 +96,21 @@ let package = Package(
             dependencies: ["Cluster", "Move", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: ["Catalog", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SyncTests",
+            dependencies: ["Sync", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
     ]
 )

@@ -16,6 +16,8 @@ public struct DataType: Sendable, Hashable {
     public let name: QualifiedName
     /// What may be done with its values.
     public let portability: Portability
+    /// Whether it may be a domain that refuses NULL: its receive function is asked even about a NULL inside a row.
+    public let refusesNull: Bool
 }
 
 extension DataType {
@@ -26,9 +28,13 @@ extension DataType {
             let type = try CatalogRow(row)
             rows[type.oid] = type
         }
-        var known: [UInt32: Portability] = [:]
         return rows.mapValues { row in
-            DataType(oid: row.oid, name: row.name, portability: row.portability(among: rows, known: &known))
+            DataType(
+                oid: row.oid,
+                name: row.name,
+                portability: row.portability(among: rows),
+                refusesNull: row.refusesNull(among: rows)
+            )
         }
     }
 
@@ -38,6 +44,8 @@ extension DataType {
         let kind: String
         let parts: [UInt32]
         let hasBinary: Bool
+        let base: UInt32
+        let isConstrained: Bool
 
         init(_ row: Row) throws(PostgresError) {
             oid = try row("oid")
@@ -45,26 +53,37 @@ extension DataType {
             kind = try row("kind")
             hasBinary = try row("has_binary")
             let element: UInt32 = try row("element")
-            let base: UInt32 = try row("base")
+            base = try row("base")
+            isConstrained = try row("is_constrained")
             let subtype: UInt32 = try row("subtype")
             let fields: [UInt32] = try row("fields")
             parts = ([element, base, subtype] + fields).filter { $0 != 0 }
         }
 
         /// A type is as portable as its parts: an array's element, a domain's base, a range's bound, a composite's fields.
-        func portability(among rows: [UInt32: CatalogRow], known: inout [UInt32: Portability]) -> Portability {
-            if let answer = known[oid] { return answer }
-            // Stands while a recursive type is being looked at.
-            known[oid] = Portability(binary: true, hash: true)
+        ///
+        /// A composite may contain arrays of itself, so the parts are followed, each once, and not recursed into.
+        func portability(among rows: [UInt32: CatalogRow]) -> Portability {
             var answer = own
-            for part in parts {
-                guard let row = rows[part] else { continue }
-                let of = row.portability(among: rows, known: &known)
-                answer.binary = answer.binary && of.binary
-                answer.hash = answer.hash && of.hash
+            var seen: Set<UInt32> = [oid]
+            var left = parts
+            while let part = left.popLast() {
+                guard seen.insert(part).inserted, let row = rows[part] else { continue }
+                answer.binary = answer.binary && row.own.binary
+                answer.hash = answer.hash && row.own.hash
+                left += row.parts
             }
-            known[oid] = answer
             return answer
+        }
+
+        /// Whether the domain, or one that it stands on, has a constraint.
+        func refusesNull(among rows: [UInt32: CatalogRow]) -> Bool {
+            var row: CatalogRow? = self
+            while let domain = row, domain.kind == "d" {
+                if domain.isConstrained { return true }
+                row = rows[domain.base]
+            }
+            return false
         }
 
         /// What the type itself allows.

@@ -86,7 +86,8 @@ public struct Table: Sendable, Hashable {
     /// With REPLICA IDENTITY FULL it is still the primary key, which the whole old row contains.
     public var identityIndex: Index? {
         switch replicaIdentity {
-        case .primaryKey, .full: primaryKey
+        // One whose check may wait does not name one row while a transaction runs, and the server does not take it.
+        case .primaryKey, .full: primaryKey.flatMap { $0.isImmediate ? $0 : nil }
         case .index: indexes.first(where: \.isReplicaIdentity)
         case .nothing: nil
         }
@@ -177,6 +178,8 @@ public struct Index: Sendable, Hashable {
     public let isPlain: Bool
     /// The attribute numbers of its key columns; 0 stands for an expression.
     public let key: [Int]
+    /// The operators by which it finds equal values of its key columns, with their schemas; none unless it is a unique B-tree.
+    public let equality: [String]
     /// Its size in bytes.
     public let bytes: Int
     /// Actions of ALTER INDEX that set column statistics.
@@ -199,6 +202,7 @@ public struct Index: Sendable, Hashable {
         isReplicaIdentity = try row("is_replica_identity")
         isPlain = try row("is_plain")
         key = try row("key")
+        equality = try row("equality")
         bytes = try row("bytes")
         statistics = try row.optional("statistics")
         if let name: String = try row.optional("constraint") {

@@ -16,6 +16,15 @@ SELECT i.indexrelid AS oid,
        (SELECT array_agg(k.attnum ORDER BY k.place)
           FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
          WHERE k.place <= i.indnkeyatts) AS key,
+       coalesce((SELECT array_agg(format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY k.place)
+                   FROM unnest(i.indclass::oid[]) WITH ORDINALITY AS k (class, place)
+                   JOIN pg_opclass f ON f.oid = k.class
+                   JOIN pg_amop a ON a.amopfamily = f.opcfamily AND a.amopstrategy = 3
+                    AND a.amoplefttype = f.opcintype AND a.amoprighttype = f.opcintype
+                   JOIN pg_operator o ON o.oid = a.amopopr
+                   JOIN pg_namespace s ON s.oid = o.oprnamespace
+                  WHERE i.indisunique AND k.place <= i.indnkeyatts
+                    AND f.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')), '{}') AS equality,
        CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE 0 END AS bytes,
        con.conname AS "constraint",
        con.contype AS constraint_kind,

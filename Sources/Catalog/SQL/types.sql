@@ -5,6 +5,7 @@ SELECT t.oid,
        t.typtype AS kind,
        CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END AS element,
        t.typbasetype AS base,
+       t.typnotnull OR EXISTS (SELECT FROM pg_constraint d WHERE d.contypid = t.oid AND d.contypid <> 0) AS is_constrained,
        coalesce(r.rngsubtype, m.rngsubtype, 0) AS subtype,
        t.typsend <> 0 AND t.typreceive <> 0 AS has_binary,
        coalesce((SELECT array_agg(a.atttypid ORDER BY a.attnum)

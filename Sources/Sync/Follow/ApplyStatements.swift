@@ -63,7 +63,10 @@ struct ApplySQL {
     }
 
     private var keyMatchesSet: SQL {
-        .joined(table.keyPlaces.map { "t.\(columns[$0].name) = \(value(ofSet: $0))" }, separator: " AND ")
+        .joined(
+            table.keyPlaces.map { "t.\(columns[$0].name) \(columns[$0].equality) \(value(ofSet: $0))" },
+            separator: " AND "
+        )
     }
 
     // MARK: One row
@@ -115,7 +118,7 @@ struct ApplySQL {
         let tests = namingPlaces.enumerated().map { number, place -> SQL in
             let column = columns[place]
             let value = parameter(firstParameter + number, of: place)
-            if !table.keyPlaces.isEmpty { return "t.\(column.name) = \(value)" }
+            if !table.keyPlaces.isEmpty { return "t.\(column.name) \(column.equality) \(value)" }
             return column.comparesAsText
                 ? "r.\(column.name)::text IS NOT DISTINCT FROM (\(value))::text"
                 : "r.\(column.name) IS NOT DISTINCT FROM \(value)"

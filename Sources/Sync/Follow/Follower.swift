@@ -195,13 +195,31 @@ private func receive(
     let connection = plan.source.with("replication", "database")
     try await withConnection(to: connection, application: "martlet receive") { connection in
         try connection.execute(ReceiverSettings.sql(for: connection, encoding: plan.encoding))
-        let stream = try connection.startReplication(
-            slot: plan.slot,
-            publication: plan.publication,
-            from: from,
-            isBinary: plan.isBinary
-        )
+        let stream = try startReplication(plan, from: from, on: connection)
         try Receiver(stream: stream, writer: writer, state: follower.state, confirmation: plan.confirmation).run()
+    }
+}
+
+/// Starts to stream, as soon as the server has noticed that the session before us is gone.
+private func startReplication(
+    _ plan: FollowPlan,
+    from: LSN,
+    on connection: Connection
+) throws(PostgresError) -> ReplicationStream {
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while true {
+        do {
+            return try connection.startReplication(
+                slot: plan.slot,
+                publication: plan.publication,
+                from: from,
+                isBinary: plan.isBinary
+            )
+        } catch  where error.sqlState == "55006" && Date() < deadline {
+            // "replication slot is active for PID": object_in_use.
+            if Task.isCancelled { throw .cancelled }
+            usleep(50_000)
+        }
     }
 }
 

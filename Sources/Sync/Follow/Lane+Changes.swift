@@ -56,14 +56,27 @@ extension Lane {
         guard !changes.isImpossible else { throw Lane.impossible(table) }
         try open()
         changedKeys.note(changes, of: table)
+        // What a delete or a partial update does not bring would be NULL in a row array.
+        let isAlone = encoder.format == .binary && table.refusesNulls
         let deletes = changes.entries.filter { $0.net == .delete || $0.net == .replace }
-        if !deletes.isEmpty {
+        if isAlone, !deletes.isEmpty {
+            try sendAlone(deletes, of: table, places: table.keyPlaces, statements.deleteRow(pipeline))
+        } else if !deletes.isEmpty {
             try send(deletes, of: table, places: table.keyPlaces, statements.deleteSet(pipeline))
         }
         for (index, gap) in changes.gaps.enumerated() {
             let places = table.settablePlaces.filter { !gap.contains($0) }
             let updates = changes.entries.filter { $0.net == .update && $0.gap == index }
             guard !updates.isEmpty, !places.isEmpty else { continue }
+            if isAlone, !gap.isEmpty {
+                try sendAlone(
+                    updates,
+                    of: table,
+                    places: places + table.keyPlaces,
+                    statements.updateRow(places, pipeline)
+                )
+                continue
+            }
             try send(
                 updates,
                 of: table,
@@ -86,6 +99,20 @@ extension Lane {
         state.count { $0.rows += entries.count }
         try encoder.encode(entries, of: table, places: places) { values throws(PostgresError) in
             try pipeline.send(statement, values, expecting: entries.count)
+        }
+    }
+
+    /// Sends a statement for each entry.
+    private func sendAlone(
+        _ entries: [ChangeSet.Entry],
+        of table: LaneTable,
+        places: [Int],
+        _ statement: PreparedStatement
+    ) throws(PostgresError) {
+        state.count { $0.rows += entries.count }
+        for entry in entries {
+            let tuple = table.changes.bytes.view(entry.tuple, entry.length)
+            try pipeline.send(statement, values(of: tuple, at: places), expecting: 1)
         }
     }
 

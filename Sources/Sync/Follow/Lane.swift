@@ -70,7 +70,11 @@ final class Lane {
         var transactions = 0
         var lastCommitTime: Int64 = 0
         var heartbeats: [Double] = []
+        /// What was known at the group's start of the tables that were described anew since then.
+        var replaced: [UInt32: Known?] = [:]
     }
+
+    private typealias Known = (table: LaneTable, statements: ApplyStatements, relation: [UInt8])
 
     init(
         _ configuration: Configuration,
@@ -174,12 +178,14 @@ final class Lane {
         return entry
     }
 
-    private func learn(_ payload: UnsafeRawBufferPointer) throws(PostgresError) {
+    /// Takes in how a table's columns are sent from now on.
+    func learn(_ payload: UnsafeRawBufferPointer) throws(PostgresError) {
         let id = PgOutput.relation(of: payload)
         guard let watermark = configuration.tables[id] else { return }
         let bytes = Array(payload)
         guard relations[id] != bytes else { return }
         if let entry = tables[id] { try send(entry.table, entry.statements) }
+        if group.replaced[id] == nil { group.replaced[id] = .some(known(id)) }
         let relation = PgOutput.Relation(payload)
         guard let target = schema.table(named: relation.name) else {
             throw PostgresError(
@@ -195,6 +201,20 @@ final class Lane {
         )
         relations[id] = bytes
         tables[id] = (table, ApplyStatements(table: table, format: configuration.format))
+    }
+
+    private func known(_ id: UInt32) -> Known? {
+        guard let entry = tables[id], let relation = relations[id] else { return nil }
+        return (entry.table, entry.statements, relation)
+    }
+
+    /// Goes back to what was known at the group's start: a change is read by the description that came before it.
+    private func forgetReplacements() {
+        for (id, known) in group.replaced {
+            tables[id] = known.map { ($0.table, $0.statements) }
+            relations[id] = known?.relation
+        }
+        group.replaced = [:]
     }
 
     private func note(_ message: PgOutput.Message) {
@@ -317,6 +337,7 @@ final class Lane {
     private func replay(after failure: PostgresError) throws(PostgresError) {
         try pipeline.send("ROLLBACK")
         try pipeline.synchronize()
+        forgetReplacements()
         for (table, statements) in tables.values {
             table.changes.removeAll()
             statements.forget()

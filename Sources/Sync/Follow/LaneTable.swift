@@ -19,6 +19,8 @@ final class LaneTable {
         /// Whether equality of the type can be asked; json, xml and point have none.
         let comparesAsText: Bool
         let isKey: Bool
+        /// The key's equality, with its schema: our search_path has no extensions.
+        let equality: SQL
         /// Whether an UPDATE may set it.
         let isSettable: Bool
     }
@@ -35,6 +37,8 @@ final class LaneTable {
     let rowLayout: [(type: UInt32, place: Int?)]
     /// Whether an UPDATE has to delete and insert, because GENERATED ALWAYS forbids to set a column.
     let updatesByReplacing: Bool
+    /// Whether a column outside the key is of a domain that may refuse NULL, so that no row array can leave it out.
+    let refusesNulls: Bool
     /// Whether TRUNCATE would fail because a foreign key points here.
     let isReferenced: Bool
     /// Changes of transactions that committed before it are in the copy already.
@@ -55,27 +59,34 @@ final class LaneTable {
         rowType = target.rowType
         self.watermark = watermark
         self.isReferenced = isReferenced
-        let keyNames = Set(target.key.map(\.name))
-        var places: [String: Int] = [:]
+        let keyNames = Set(target.key.map(\.identifier))
+        let equalities = Dictionary(
+            uniqueKeysWithValues: zip(target.key.map(\.identifier), target.identityIndex?.equality ?? [])
+        )
+        var places: [Identifier: Int] = [:]
         columns = try relation.columns.enumerated().map { place, sent throws(PostgresError) in
-            guard let column = target.columns.first(where: { $0.name == sent.name }) else {
+            guard let column = target.columns.first(where: { $0.identifier == Identifier(sent.name) }) else {
                 throw Self.missing(column: sent.name, of: target)
             }
-            places[sent.name] = place
+            places[column.identifier] = place
             return Column(
                 name: column.identifier,
                 type: column.type.oid,
                 declaredType: SQL(trusting: column.declaredType),
                 comparesAsText: !column.type.portability.hash,
-                isKey: keyNames.contains(sent.name),
+                isKey: keyNames.contains(column.identifier),
+                equality: SQL(trusting: equalities[column.identifier] ?? "="),
                 isSettable: !column.isIdentityAlways
             )
         }
-        keyPlaces = target.key.compactMap { places[$0.name] }
-        rowLayout = target.columns.map { ($0.type.oid, $0.isGenerated ? nil : places[$0.name]) }
-        let hasIdentityOutsideKey = target.columns.contains { $0.isIdentityAlways && !keyNames.contains($0.name) }
+        keyPlaces = target.key.compactMap { places[$0.identifier] }
+        rowLayout = target.columns.map { ($0.type.oid, $0.isGenerated ? nil : places[$0.identifier]) }
+        let hasIdentityOutsideKey = target.columns.contains { $0.isIdentityAlways && !keyNames.contains($0.identifier) }
+        refusesNulls = target.columns.contains { $0.type.refusesNull && !keyNames.contains($0.identifier) }
+        let refusesRowArrays = zip(target.columns, rowLayout).contains { $0.type.refusesNull && $1.place == nil }
         updatesByReplacing = target.columns.contains(where: \.isIdentityAlways)
-        mode = keyPlaces.isEmpty && target.replicaIdentity == .full || hasIdentityOutsideKey ? .ordered : .folded
+        let isNamedByWholeRow = keyPlaces.isEmpty && target.replicaIdentity == .full
+        mode = isNamedByWholeRow || hasIdentityOutsideKey || refusesRowArrays ? .ordered : .folded
         changes = ChangeSet(keyPlaces: keyPlaces)
     }
 

@@ -17,6 +17,7 @@ struct Replay {
         let kind = PgOutput.kind(of: frame.payload)
         switch kind {
         case .begin: transaction = PgOutput.Begin(frame.payload).commit
+        case .relation: try lane.learn(frame.payload)
         case .insert, .update, .delete:
             guard let entry = entry(PgOutput.relation(of: frame.payload), base) else { return }
             var row = PgOutput.Row(frame.payload)

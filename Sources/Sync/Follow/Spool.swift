@@ -13,13 +13,16 @@ import Synchronization
 ///     4 bytes  length of the payload      8 bytes  LSN the server gave
 ///     4 bytes  CRC-32C of LSN and payload      …   the message of the output plugin
 ///
-/// Every segment begins with the Relation messages known so far, so that older segments can be removed.
+/// Every segment begins with the Relation messages known so far, so that older segments can be removed, and with
+/// a mark: a frame that says by its LSN up to where the log is complete. More marks follow what keepalives tell
+/// between transactions: what the server was allowed to forget must be known again after a restart.
 ///
 /// What survives a crash: everything up to the last ``sync()``. ``open(directory:identity:)`` reads
 /// what is there, cuts off what follows the last complete transaction, and says where to go on.
 final class Spool: Sendable {
     static let headerSize = 16
-    private static let segmentSize: UInt64 = 64 << 20
+    /// The message of a frame that tells only how far the log is complete: one zero byte, which `pgoutput` never sends.
+    static let mark: [UInt8] = [0]
 
     struct Published: Sendable {
         /// Where the readable part of the log ends.
@@ -34,11 +37,14 @@ final class Spool: Sendable {
     }
 
     let directory: URL
+    /// A segment that has this length is full once its last transaction ends.
+    let segmentSize: UInt64
     private let state = Mutex(State())
     private let condition = NSCondition()
 
-    private init(directory: URL) {
+    private init(directory: URL, segmentSize: UInt64) {
         self.directory = directory
+        self.segmentSize = segmentSize
     }
 
     /// What can be read now.
@@ -97,8 +103,6 @@ final class Spool: Sendable {
         for start in gone { try? FileManager.default.removeItem(at: url(ofSegment: start)) }
     }
 
-    static func isFull(_ length: UInt64) -> Bool { length >= segmentSize }
-
     /// Removes segments that end at or before `offset`.
     func discard(before offset: UInt64) {
         let gone = state.withLock { state in
@@ -114,7 +118,11 @@ final class Spool: Sendable {
     ///
     /// `identity`: what the spool belongs to; one of something else is removed.
     /// Returns the spool, and a writer that stands behind the last complete transaction.
-    static func open(directory: URL, identity: String) throws(PostgresError) -> (Spool, SpoolWriter) {
+    static func open(
+        directory: URL,
+        identity: String,
+        segmentSize: UInt64 = 64 << 20
+    ) throws(PostgresError) -> (Spool, SpoolWriter) {
         do {
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
             let marker = directory.appending(path: "identity")
@@ -125,11 +133,11 @@ final class Spool: Sendable {
             guard known else {
                 for file in files { try FileManager.default.removeItem(at: file) }
                 try Data(identity.utf8).write(to: marker, options: .atomic)
-                let spool = Spool(directory: directory)
+                let spool = Spool(directory: directory, segmentSize: segmentSize)
                 return (spool, try SpoolWriter(spool: spool))
             }
             let starts = files.compactMap { UInt64($0.deletingPathExtension().lastPathComponent, radix: 16) }.sorted()
-            let spool = Spool(directory: directory)
+            let spool = Spool(directory: directory, segmentSize: segmentSize)
             let writer = try SpoolWriter(recovering: spool, segments: starts)
             return (spool, writer)
         } catch let error as PostgresError {

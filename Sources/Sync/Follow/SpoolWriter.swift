@@ -13,6 +13,10 @@ final class SpoolWriter {
     /// Everything that committed before it is in the log: the end of the last commit, or what a keepalive told.
     private(set) var through = LSN.zero
 
+    /// As ``through``, but as the log itself tells it to the next run.
+    private var kept = LSN.zero
+    private var isInTransaction = false
+
     init(spool: Spool) throws(PostgresError) {
         self.spool = spool
         try openSegment()
@@ -30,7 +34,7 @@ final class SpoolWriter {
         let length = Self.length(of: spool.url(ofSegment: last))
         spool.publish(Spool.Published(end: last + length, through: .zero))
         // A segment is complete on disk before the next begins, and begins with all Relation messages
-        // known by then: the last one with a commit in it tells everything.
+        // known by then and a mark: the last one with a commit or a mark in it tells everything.
         for start in segments.reversed() {
             guard let end = try scan(from: start) else { continue }
             try cut(after: end, segments: segments)
@@ -49,9 +53,13 @@ final class SpoolWriter {
             case .commit:
                 through = PgOutput.Commit(frame.payload).end
                 lastCommit = frame.end
+            case nil where frame.payload.elementsEqual(Spool.mark):
+                through = max(through, frame.lsn)
+                lastCommit = frame.end
             default: break
             }
         }
+        kept = through
         return lastCommit
     }
 
@@ -63,9 +71,14 @@ final class SpoolWriter {
     func append(_ payload: UnsafeRawBufferPointer, lsn: LSN) throws(PostgresError) {
         switch PgOutput.kind(of: payload) {
         case .relation: note(relation: payload)
-        case .commit: through = PgOutput.Commit(payload).end
-        // A new segment begins between transactions, so that a cut never leaves an empty one behind.
-        case .begin where Spool.isFull(end - segmentStart): try openSegment()
+        case .commit:
+            through = max(through, PgOutput.Commit(payload).end)
+            kept = through
+            isInTransaction = false
+        case .begin:
+            // A new segment begins between transactions, so that a cut never leaves an empty one behind.
+            if end - segmentStart >= spool.segmentSize { try openSegment() }
+            isInTransaction = true
         default: break
         }
         add(payload, lsn: lsn)
@@ -84,10 +97,18 @@ final class SpoolWriter {
     }
 
     /// Makes what was published survive a crash of this machine, and returns how far that is.
+    ///
+    /// It is also what the next run finds, so the server may forget what lies before it.
     func sync() throws(PostgresError) -> LSN {
+        if !isInTransaction, through > kept { addMark() }
         try publish()
         guard fdatasync(descriptor) == 0 else { throw failure("write") }
-        return through
+        return kept
+    }
+
+    private func addMark() {
+        Spool.mark.withUnsafeBytes { add($0, lsn: through) }
+        kept = through
     }
 
     private func add(_ payload: UnsafeRawBufferPointer, lsn: LSN) {
@@ -123,8 +144,18 @@ final class SpoolWriter {
         segmentStart = end
         try openFile(flags: O_CREAT | O_TRUNC)
         spool.addSegment(segmentStart)
+        try syncDirectory()
         for relation in relations.values { relation.withUnsafeBytes { add($0, lsn: .zero) } }
+        if through > .zero { addMark() }
         try flush()
+    }
+
+    /// Makes the name of a new file survive a crash of this machine.
+    private func syncDirectory() throws(PostgresError) {
+        let directory = open(spool.directory.path, O_RDONLY)
+        guard directory >= 0 else { throw failure("open the directory of") }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw failure("write the directory of") }
     }
 
     private func openFile(flags: Int32) throws(PostgresError) {
@@ -134,14 +165,14 @@ final class SpoolWriter {
 
     private func cut(after lastCommit: UInt64, segments: [UInt64]) throws(PostgresError) {
         // A commit at a segment's very end belongs to that segment, so that one is the last to keep.
-        let kept = segments.last { $0 < lastCommit } ?? segments[0]
-        spool.keepSegments(through: kept)
-        segmentStart = kept
+        let last = segments.last { $0 < lastCommit } ?? segments[0]
+        spool.keepSegments(through: last)
+        segmentStart = last
         end = lastCommit
         try openFile(flags: 0)
-        guard ftruncate(descriptor, off_t(lastCommit - kept)) == 0 else { throw failure("cut") }
+        guard ftruncate(descriptor, off_t(lastCommit - last)) == 0 else { throw failure("cut") }
         spool.publish(Spool.Published(end: end, through: through))
-        if end == kept { try rewriteRelations() }
+        if end == last { try rewriteRelations() }
     }
 
     /// A segment that was cut at its start lost its Relation messages.

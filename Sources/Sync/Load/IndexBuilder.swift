@@ -17,8 +17,8 @@ public enum IndexBuilder {
     static func finish(_ table: Table, on connection: Connection) async throws {
         let existing = try constraints(of: table.name, on: connection)
         try await connection.transaction {
-            for index in table.indexes where !index.isPartitioned {
-                if let constraint = index.constraint, !existing.contains(constraint.name) {
+            for index in table.indexes where !index.isPartitioned && index.isValid {
+                if let constraint = index.constraint, !existing.contains(Identifier(constraint.name)) {
                     try connection.execute("ALTER TABLE ONLY \(table.name) \(index.addition(of: constraint))")
                 }
                 try setProperties(of: index, table, on: connection)
@@ -36,7 +36,7 @@ public enum IndexBuilder {
             let existing = try constraints(of: table.name, on: connection)
             for index in table.indexes {
                 if let constraint = index.constraint {
-                    guard !existing.contains(constraint.name) else { continue }
+                    guard !existing.contains(Identifier(constraint.name)) else { continue }
                     try connection.execute("ALTER TABLE ONLY \(table.name) \(index.addition(of: constraint))")
                 } else {
                     try connection.execute(index.creation)
@@ -73,7 +73,7 @@ public enum IndexBuilder {
     private static func constraints(
         of table: QualifiedName,
         on connection: Connection
-    ) throws(PostgresError) -> Set<String> {
+    ) throws(PostgresError) -> Set<Identifier> {
         let rows = try connection.query(
             """
             SELECT conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid

@@ -38,7 +38,8 @@ struct CopySQL {
 
     private var columns: SQL {
         let stored = load.table.storedColumns
-        guard stored.count < load.table.columns.count || !stored.isEmpty else { return "" }
+        // () is no list of columns, and without one COPY takes all that are not generated.
+        guard !stored.isEmpty else { return "" }
         return " (" + .joined(stored.map { "\($0.identifier)" }) + ")"
     }
 

@@ -64,31 +64,34 @@ final class LoadQueue: Sendable {
         }
     }
 
+    /// The table whose last part this piece is, when it is one.
+    func completed(by item: Item) -> QualifiedName? {
+        guard case .part(let load, _) = item else { return nil }
+        return state.withLock { state in
+            state.partsLeft[load.table.oid, default: 1] -= 1
+            return state.partsLeft[load.table.oid] == 0 ? load.table.name : nil
+        }
+    }
+
     /// Notes that a piece is done, and makes available what it was in the way of.
     ///
-    /// - Returns: the table that this piece was the last part of.
-    @discardableResult
-    func done(_ item: Item) -> QualifiedName? {
-        let complete = state.withLock { state -> QualifiedName? in
+    /// The parts of a table are asked for by ``completed(by:)`` first; only the one that completes it brings its indexes.
+    func done(_ item: Item, completing table: QualifiedName? = nil) {
+        state.withLock { state in
             defer { state.ready.sort { $0.cost < $1.cost } }
             state.running -= 1
             switch item {
             case .part(let load, _):
-                state.partsLeft[load.table.oid, default: 1] -= 1
-                guard state.partsLeft[load.table.oid] == 0 else { return nil }
-                Self.addIndexes(of: load, to: &state)
-                return load.table.name
+                if table != nil { Self.addIndexes(of: load, to: &state) }
             case .index(let load, _):
                 state.indexesLeft[load.table.oid, default: 1] -= 1
                 if state.indexesLeft[load.table.oid] == 0 { state.ready.append((.finish(load), 0)) }
             case .finish: break
             }
-            return nil
         }
         condition.lock()
         condition.broadcast()
         condition.unlock()
-        return complete
     }
 
     private static func addIndexes(of load: LoadTable, to state: inout State) {

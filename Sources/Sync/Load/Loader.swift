@@ -56,7 +56,8 @@ public struct Loader: Sendable {
             for worker in 0..<jobs {
                 group.addTask { try await work(worker, queue, snapshot) }
             }
-            try await group.waitForAll()
+            // Not waitForAll(), which lets the others wait for a piece that the failed worker will never finish.
+            while try await group.next() != nil {}
         }
     }
 
@@ -106,10 +107,13 @@ public struct Loader: Sendable {
                     $0.finished = Date()
                 }
             }
-            if let complete = queue.done(item) {
+            let complete = queue.completed(by: item)
+            if let complete {
+                // Before anybody is given its indexes, whose end is noted after this.
                 progress.update(complete) { $0.state = .loaded }
                 try Journal.addPart(of: complete, rows: 0, bytes: 0, isLast: true, on: to)
             }
+            queue.done(item, completing: complete)
         }
     }
 
