@@ -73,11 +73,6 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "SyncTests",
-            dependencies: ["Sync", "Catalog", "Postgres", "TestSupport"],
-            swiftSettings: settings
-        ),
-        .testTarget(
             name: "MartletTests",
             dependencies: [
                 "martlet", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -94,16 +89,6 @@ let package = Package(
         .testTarget(
             name: "MoveTests",
             dependencies: ["Cluster", "Move", "TestSupport"],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "CatalogTests",
-            dependencies: ["Catalog", "TestSupport"],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "EngineTests",
-            dependencies: ["Engine", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
