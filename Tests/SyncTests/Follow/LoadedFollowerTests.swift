@@ -28,8 +28,9 @@ struct LoadedFollowerTests {
                     let rest = Int.random(in: 1...250, using: &random)
                     try await way.follow { follower, _ in
                         follower.release()
-                        // Not a wait for something: the moment of the stop is what is random here.
-                        try await Task.sleep(for: .milliseconds(rest))
+                        // A position that never comes: what is random here is the moment of the stop.
+                        let stop = Date(timeIntervalSinceNow: Double(rest) / 1000)
+                        _ = try follower.waitApplied(LSN(.max), until: stop)
                     }
                 }
             }
@@ -67,10 +68,10 @@ struct LoadedFollowerTests {
                 let peak = Peak()
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
-                        while !Task.isCancelled {
+                        try await eventually("the transaction is applied", within: .seconds(120)) {
                             let now = try Self.residentMegabytes()
                             peak.value.withLock { $0 = max($0, now) }
-                            try await Task.sleep(for: .milliseconds(20))
+                            return Task.isCancelled
                         }
                     }
                     try await way.write([

@@ -18,9 +18,7 @@ struct Way: Sendable {
 
     /// Makes the tables on both servers, a publication of all of them, a slot, and the journal; then runs `body`.
     ///
-    /// - Parameters:
-    ///   - rows: fills both databases before the slot is made.
-    ///   - targetTables: when they differ from the source's.
+    /// `rows` fill both databases before the slot is made; `targetTables` are given when they differ from the source's.
     static func with<Result>(
         tables: SQL,
         rows: SQL = "",
