@@ -55,7 +55,8 @@ public struct Gate: Sendable {
         let witness = LockWitness()
         let (target, pid) = (connection.target, connection.processID)
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await witness.watch(pid, on: target) }
+            // Not on our own thread, which waits for the lock.
+            group.addTask(executorPreference: globalConcurrentExecutor) { try await witness.watch(pid, on: target) }
             defer { group.cancelAll() }
             do {
                 return try await oneTry(connection, body)

@@ -14,11 +14,11 @@ public struct LoadTable: Sendable {
     ///
     /// A table is cut only when it alone would keep one worker busy while the others have nothing
     /// left: cutting costs FREEZE, and on two cores more than two parts are slower than two.
-    public init(_ table: Table, totalBytes: Int, jobs: Int, blockSize: Int = 8192) {
+    public init(_ table: Table, totalBytes: Int, jobs: Int, smallestSplit: Int = 64 << 20) {
         self.table = table
         isBinary = table.storedColumns.allSatisfy(\.type.portability.binary)
         let share = Double(table.bytes) / Double(max(totalBytes, 1))
-        let isLarge = table.bytes >= 64 << 20 && share > 0.6 / Double(jobs)
+        let isLarge = table.bytes >= smallestSplit && share > 0.6 / Double(jobs)
         guard isLarge, jobs > 1, table.pages >= jobs else {
             parts = [nil]
             return

@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 import Synchronization
@@ -6,34 +7,141 @@ import Testing
 
 @testable import Sync
 
-extension ServerTests {
-    @Suite struct FollowerTests {
-        @Test(arguments: Scenario.all, Scenario.Variant.allCases)
-        func `the target becomes what the source is`(scenario: Scenario, variant: Scenario.Variant) async throws {
-            try await Way.with(tables: scenario.tables, rows: scenario.rows, targetTables: scenario.targetTables) {
-                way in
-                var way = way
-                way.isBinary = variant.isBinary
-                way.laneCount = 2
-                try await way.follow { [way] follower, _ in
-                    if variant.isGrouped {
-                        try await way.write(scenario.changes)
-                    } else {
-                        follower.release()
-                        for change in scenario.changes {
-                            try await way.write([change])
-                            try await way.settle(follower)
-                        }
+struct FollowerTests {
+    @Test(arguments: Scenario.all, Scenario.Variant.allCases)
+    func `the target becomes what the source is`(scenario: Scenario, variant: Scenario.Variant) async throws {
+        try await Way.with(tables: scenario.tables, rows: scenario.rows, targetTables: scenario.targetTables) { way in
+            var way = way
+            way.isBinary = variant.isBinary
+            way.laneCount = 2
+            try await way.follow { [way] follower, _ in
+                if variant.isGrouped {
+                    try await way.write(scenario.changes)
+                } else {
+                    follower.release()
+                    for change in scenario.changes {
+                        try await way.write([change])
+                        try await way.settle(follower)
                     }
+                }
+                follower.release()
+                try await way.settle(follower)
+            }
+            #expect(try await way.differences() == [])
+        }
+    }
+
+    @Test func `rows that swap a unique value are replayed, and nothing else is`() async throws {
+        let scenario = try #require(Scenario.keys.first { $0.title.contains("swap a unique") })
+        try await Way.with(tables: scenario.tables, rows: scenario.rows) { way in
+            let counters = try await way.follow { follower, _ in
+                try await way.write(scenario.changes)
+                follower.release()
+                try await way.settle(follower)
+                return follower.progress.counters
+            }
+            #expect(counters.replays == 1)
+            #expect(counters.changes == 7)
+        }
+    }
+
+    @Test func `a row that is missing on the target ends the stream, and is named`() async throws {
+        try await Way.with(tables: Self.table, rows: "INSERT INTO t VALUES (1, 1), (2, 2)") { way in
+            try await execute(way.places.target, "DELETE FROM t WHERE id = 2")
+            let error = await #expect(throws: PostgresError.self) {
+                try await way.follow { follower, _ in
+                    try await way.write(["UPDATE t SET n = 5 WHERE id = 1", "UPDATE t SET n = 6 WHERE id = 2"])
                     follower.release()
                     try await way.settle(follower)
                 }
-                #expect(try await way.differences() == [])
+            }
+            #expect(error?.message.hasPrefix("could not apply an UPDATE of table \"public.t\" at 0/") == true)
+            #expect(error?.detail?.hasPrefix("Row (id=2).") == true)
+            // The change before it was in the same group, and is not there either.
+            #expect(try await ask(way.places.target, "SELECT n FROM t") == "1")
+        }
+    }
+
+    @Test func `changes before the watermark of a table are in its copy already`() async throws {
+        try await Way.with(tables: "\(Self.table); CREATE TABLE o (id int PRIMARY KEY)") { way in
+            try await way.write(["INSERT INTO t VALUES (1, 1); INSERT INTO o VALUES (1)"])
+            let lsn = try #require(try await ask(way.places.source, "SELECT pg_current_wal_insert_lsn()"))
+            try await way.write(["INSERT INTO t VALUES (2, 2)"])
+            var plan = try await way.plan()
+            let oid = try #require(try await ask(way.places.source, "SELECT 't'::regclass::oid").flatMap { UInt32($0) })
+            plan.tables[oid]?.watermark = try #require(LSN(lsn))
+            let schema = try await way.targetSchema()
+            try await withFollower(plan, schema: schema) { follower in
+                follower.release()
+                try await way.settle(follower)
+            }
+            #expect(try await ask(way.places.target, "SELECT string_agg(id::text, ',') FROM t") == "2")
+            #expect(try await ask(way.places.target, "SELECT count(*) FROM o") == "1")
+        }
+    }
+
+    @Test func `lanes stand still until they are released, and stop at a limit`() async throws {
+        try await Way.with(tables: Self.table) { way in
+            try await way.follow { follower, plan in
+                try await way.write(["INSERT INTO t VALUES (1, 1)"])
+                let lsn = try #require(try await ask(way.places.source, "SELECT pg_current_wal_insert_lsn()"))
+                let limit = try #require(LSN(lsn))
+                try await way.write(["INSERT INTO t VALUES (2, 2)"])
+                let isApplied = try follower.waitApplied(limit, until: Date(timeIntervalSinceNow: 0.3))
+                #expect(!isApplied)
+                #expect(try await ask(way.places.target, "SELECT count(*) FROM t") == "0")
+                follower.release(upTo: limit)
+                try await follower.pass(limit, on: plan.source, within: 20)
+                #expect(try await ask(way.places.target, "SELECT count(*) FROM t") == "1")
+                follower.release()
+                try await way.settle(follower)
+                #expect(try await ask(way.places.target, "SELECT count(*) FROM t") == "2")
             }
         }
     }
+
+    @Test(arguments: Sync.Confirmation.allCases)
+    func `a stop while other databases write can be gone on from`(confirmation: Sync.Confirmation) async throws {
+        try await Way.with(tables: Self.table) { way in
+            var way = way
+            way.confirmation = confirmation
+            for round in 1...3 {
+                try await way.follow { [way] follower, _ in
+                    follower.release()
+                    try await way.write(["INSERT INTO t VALUES (\(round), 0)"])
+                    try await way.settle(follower)
+                    // Nothing of ours: the server tells its position by keepalives only.
+                    try await way.write([
+                        "CREATE UNLOGGED TABLE \(Identifier("x\(round)")) AS SELECT generate_series(1, 1000); CHECKPOINT"
+                            as SQL
+                    ])
+                    let lsn = try #require(try await ask(way.places.source, "SELECT pg_current_wal_insert_lsn()"))
+                    let end = try #require(LSN(lsn))
+                    guard confirmation == .spooled else { return }
+                    try await eventually("the source may forget \(end)") { follower.progress.confirmed >= end }
+                }
+            }
+            #expect(try await ask(way.places.target, "SELECT count(*) FROM t") == "3")
+        }
+    }
+
+    @Test func `a slot that has moved past the target is refused`() async throws {
+        try await Way.with(tables: Self.table) { way in
+            try await way.write(["INSERT INTO t VALUES (1, 1)"])
+            try await execute(
+                way.places.source,
+                "SELECT pg_replication_slot_advance(\(literal: way.slot.name), pg_current_wal_insert_lsn())"
+            )
+            let error = await #expect(throws: PostgresError.self) { try await way.follow { _, _ in } }
+            #expect(error?.message == "the source no longer has all changes that the target needs")
+        }
+    }
+
+    static let table: SQL = "CREATE TABLE t (id int PRIMARY KEY, n int)"
 }
 
-/// All tests with slots on the shared servers, one after the other: a server has few slots.
-@Suite(.serialized, .databasePair)
-struct ServerTests {}
+extension Way {
+    func targetSchema() async throws -> Schema {
+        try await withNeutralConnection(to: places.target) { try Schema($0) }
+    }
+}

@@ -13,10 +13,10 @@ struct Scenario: Sendable, CustomTestStringConvertible {
 
     /// How a scenario's changes travel.
     enum Variant: String, CaseIterable, Sendable {
-        case binaryInOneGroup, binaryOneByOne, textInOneGroup, textOneByOne
+        case binaryInOneGroup, binaryOneByOne, textInOneGroup
 
-        var isBinary: Bool { self == .binaryInOneGroup || self == .binaryOneByOne }
-        var isGrouped: Bool { self == .binaryInOneGroup || self == .textInOneGroup }
+        var isBinary: Bool { self != .textInOneGroup }
+        var isGrouped: Bool { self != .binaryOneByOne }
     }
 
     static let all = basics + keys + types + shapes + toast

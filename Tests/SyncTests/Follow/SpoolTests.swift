@@ -112,7 +112,7 @@ struct SpoolTests {
 
     @Test func `the last segment tells all when the ones before are gone`() async throws {
         try await withTemporaryDirectory { directory in
-            let (spool, writer) = try Self.open(directory)
+            let (spool, writer) = try Self.open(directory, segmentSize: 1)
             for number in 1...3 { try writer.transaction(UInt64(number)) }
             writer.advance(to: LSN(100))
             try writer.add(TestMessage.begin(110))

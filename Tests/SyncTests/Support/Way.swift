@@ -18,18 +18,29 @@ struct Way: Sendable {
 
     /// Makes the tables on both servers, a publication of all of them, a slot, and the journal; then runs `body`.
     ///
-    /// - Parameters:
-    ///   - rows: fills both databases before the slot is made.
-    ///   - targetTables: when they differ from the source's.
+    /// `rows` fill both databases before the slot is made; `targetTables` are given when they differ from the source's.
     static func with<Result>(
         tables: SQL,
         rows: SQL = "",
         targetTables: SQL? = nil,
         _ body: (Way) async throws -> Result
     ) async throws -> Result {
-        let places = DatabasePair.current
+        try await Turns.ofServers.take {
+            try await withDatabasePair { places in
+                try await make(tables, rows, targetTables ?? tables, in: places, body)
+            }
+        }
+    }
+
+    private static func make<Result>(
+        _ tables: SQL,
+        _ rows: SQL,
+        _ targetTables: SQL,
+        in places: DatabasePair.Places,
+        _ body: (Way) async throws -> Result
+    ) async throws -> Result {
         try await execute(places.source, "\(tables); \(rows)")
-        try await execute(places.target, "\(targetTables ?? tables); \(rows)")
+        try await execute(places.target, "\(targetTables); \(rows)")
         try await withConnection(to: places.target) { target in
             let migration = Journal.Migration(
                 id: "test",
