@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import Postgres
 import TestSupport
@@ -216,55 +217,65 @@ struct PreflightTableTests {
     }
 }
 
-@Suite(.databasePair)
+/// On servers of their own: an open transaction keeps every other test of the server from making a slot.
+@Suite(.serialized)
 struct PreflightTransactionTests {
+    private func withOwnServer(_ body: (ConnectionString) async throws -> Void) async throws {
+        try await withServer { try await body($0.connection()) }
+    }
+
     @Test func `a prepared transaction is named, and its remedy ends it`() async throws {
-        let source = DatabasePair.current.source
-        try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
-        let gid = "it's \\ \"odd\" 🐘 \(UInt32.random(in: 0 ... .max))"
-        try await run("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION \(literal: gid)", on: source)
-        func finding() async throws -> Finding? {
-            let findings = try await Preflight.run(source: source, target: nil, options: .init())
-            return findings["source.prepared_transactions"].first { $0.message.contains(gid) }
+        try await withOwnServer { source in
+            try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
+            let gid = "it's \\ \"odd\" 🐘 \(UInt32.random(in: 0 ... .max))"
+            try await run("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION \(literal: gid)", on: source)
+            func finding() async throws -> Finding? {
+                let findings = try await Preflight.run(source: source, target: nil, options: .init())
+                return findings["source.prepared_transactions"].first { $0.message.contains(gid) }
+            }
+            let before = try #require(try await finding())
+            #expect(before.level == .warning)
+            try await run(before.remedy, on: source)
+            #expect(try await finding() == nil)
         }
-        let before = try #require(try await finding())
-        #expect(before.level == .warning)
-        try await run(before.remedy, on: source)
-        #expect(try await finding() == nil)
     }
 
     @Test func `a long write transaction is named, and its remedy ends it`() async throws {
-        let source = DatabasePair.current.source
-        try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
-        var options = Preflight.Options()
-        options.longTransaction = 0
-        try await withConnection(to: source, application: "nightly \"import\"") { writer in
-            try writer.execute("BEGIN; INSERT INTO t VALUES (1)")
-            let before = try await Preflight.run(source: source, target: nil, options: options)
-            let finding = try #require(
-                before["source.transactions"].first { $0.message.contains("process \(writer.processID) ") }
-            )
-            #expect(finding.level == .warning)
-            #expect(finding.detail?.contains("\"nightly \"import\"\"") == true)
-            #expect(finding.detail?.contains("idle in transaction") == true)
-            try await run(finding.remedy, on: source)
-            #expect(throws: PostgresError.self) { try writer.execute("SELECT 1") }
+        try await withOwnServer { source in
+            try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
+            var options = Preflight.Options()
+            options.longTransaction = 0
+            try await withConnection(to: source, application: "nightly \"import\"") { writer in
+                try writer.execute("BEGIN; INSERT INTO t VALUES (1)")
+                let before = try await Preflight.run(source: source, target: nil, options: options)
+                let finding = try #require(
+                    before["source.transactions"].first { $0.message.contains("process \(writer.processID) ") }
+                )
+                #expect(finding.level == .warning)
+                #expect(finding.detail?.contains("\"nightly \"import\"\"") == true)
+                #expect(finding.detail?.contains("idle in transaction") == true)
+                try await run(finding.remedy, on: source)
+                #expect(throws: PostgresError.self) { try writer.execute("SELECT 1") }
+            }
         }
     }
 
     @Test func `transactions whose age is hidden are said to be`() async throws {
-        let source = DatabasePair.current.source
-        try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
-        try await withRole(on: source) { _, place in
-            try await withConnection(to: source) { writer in
-                try writer.execute("BEGIN; INSERT INTO t VALUES (1)")
-                var options = Preflight.Options()
-                options.longTransaction = 0
-                let hidden = try await Preflight.run(source: place, target: nil, options: options)
-                let finding = try #require(hidden["source.transactions_hidden"].first)
-                try await run(finding.remedy, on: source)
-                let seen = try await Preflight.run(source: place, target: nil, options: options)
-                #expect(seen["source.transactions"].contains { $0.message.contains("process \(writer.processID) ") })
+        try await withOwnServer { source in
+            try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
+            try await withRole(on: source) { _, place in
+                try await withConnection(to: source) { writer in
+                    try writer.execute("BEGIN; INSERT INTO t VALUES (1)")
+                    var options = Preflight.Options()
+                    options.longTransaction = 0
+                    let hidden = try await Preflight.run(source: place, target: nil, options: options)
+                    let finding = try #require(hidden["source.transactions_hidden"].first)
+                    try await run(finding.remedy, on: source)
+                    let seen = try await Preflight.run(source: place, target: nil, options: options)
+                    #expect(
+                        seen["source.transactions"].contains { $0.message.contains("process \(writer.processID) ") }
+                    )
+                }
             }
         }
     }
