@@ -1,10 +1,11 @@
-.PHONY: help setup build test demo docs lint format bench versions
+.PHONY: help setup build test demo docs lint format bench bench-quick versions
 
 help:
 	@echo "make setup   install what is missing (apt-get, with sudo unless root)"
 	@echo "make build   build the program: .build/release/martlet"
 	@echo "make test    set up, fetch servers of other versions, run all tests"
 	@echo "make demo    release build, then a migration on servers of its own"
+	@echo "make bench   measure martlet beside its peers; make bench-quick in some minutes"
 	@echo "make docs    write docs/cli from --help"
 	@echo "make lint    check the form of the sources"
 	@echo "make format  correct the form of the sources"
@@ -32,3 +33,9 @@ lint:
 
 format:
 	swift format format -i -r Sources Tests Package.swift
+
+bench:
+	@Benchmarks/run
+
+bench-quick:
+	@Benchmarks/run --quick

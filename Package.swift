@@ -13,7 +13,12 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
     name: "martlet",
-    products: [.executable(name: "martlet", targets: ["martlet"])],
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        // What Benchmarks/ runs its servers with, and asks them.
+        .library(name: "Cluster", targets: ["Cluster"]),
+        .library(name: "Postgres", targets: ["Postgres"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
