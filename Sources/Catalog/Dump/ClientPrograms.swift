@@ -22,7 +22,13 @@ public struct ClientPrograms: Sendable, Hashable {
         atLeast majorVersion: Int,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(PostgresError) -> ClientPrograms {
-        let all = candidates(environment).compactMap(read)
+        var all: [ClientPrograms] = []
+        for candidate in candidates(environment) {
+            guard let programs = read(candidate) else { continue }
+            // None can fit better, and to ask the others costs a tenth of a second, most of it Debian's wrapper.
+            if programs.majorVersion == majorVersion { return programs }
+            all.append(programs)
+        }
         let fitting = all.filter { $0.majorVersion >= majorVersion }.sorted { $0.majorVersion < $1.majorVersion }
         if let best = fitting.first { return best }
         let found = all.map { "\($0.majorVersion) in \($0.directory.path)" }

@@ -30,6 +30,9 @@ public struct SchemaArchive: Sendable {
     private let options: Options
     private let file: URL
 
+    /// The table of contents, in the order of restoring.
+    public let entries: [Entry]
+
     /// Dumps the definitions that are visible in `snapshot`; tables in `excluding` are left out with all that belongs to them.
     public static func dump(
         _ source: ConnectionString,
@@ -48,13 +51,12 @@ public struct SchemaArchive: Sendable {
         arguments += tables.map { "--exclude-table=\($0.quoted)" }
         arguments += ["--exclude-schema=martlet", "--dbname=\(conninfo)"]
         _ = try await programs.run("pg_dump", arguments, secrets)
-        return SchemaArchive(programs: programs, options: options, file: file)
+        let contents = try await programs.run("pg_restore", ["--list", file.path])
+        return SchemaArchive(programs: programs, options: options, file: file, entries: entries(in: contents))
     }
 
-    /// The table of contents, in the order of restoring.
-    public func entries() async throws -> [Entry] {
-        let text = try await programs.run("pg_restore", ["--list", file.path])
-        return text.split(separator: "\n").compactMap { line in
+    private static func entries(in contents: String) -> [Entry] {
+        contents.split(separator: "\n").compactMap { line in
             // 3391; 1259 16390 INDEX shop orders_pkey owner
             guard !line.hasPrefix(";"), let semicolon = line.firstIndex(of: ";") else { return nil }
             let fields = line[line.index(after: semicolon)...].split(separator: " ", maxSplits: 2)
@@ -65,7 +67,7 @@ public struct SchemaArchive: Sendable {
 
     /// The statements of a section, of those entries that `isIncluded` chooses.
     public func script(_ section: Section, where isIncluded: (Entry) -> Bool) async throws -> SQL {
-        let chosen = try await entries().filter(isIncluded)
+        let chosen = entries.filter(isIncluded)
         let list = file.appendingPathExtension(section.rawValue + ".list")
         try Data(chosen.map(\.line).joined(separator: "\n").utf8).write(to: list)
         var arguments = ["--section=\(section.rawValue)", "--use-list=\(list.path)", "--file=-"]

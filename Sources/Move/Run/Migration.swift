@@ -60,12 +60,14 @@ public struct Migration: Sendable {
     private func attempt() async throws -> Outcome {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         return try await withNeutralConnection(to: endpoints.target, application: "martlet journal") { journal in
-            let known = try Journal.migration(on: journal)
-            let migration = if let known { known } else { try await plan(on: journal) }
-            try Lease.take(on: journal)
-            try Journal.dropRequests(on: journal)
-            let run = try await makeRun(migration)
-            try await check(migration)
+            let run = try await withNeutralConnection(to: endpoints.source) { source in
+                let known = try Journal.migration(on: journal)
+                let migration = if let known { known } else { try await plan(on: journal, from: source) }
+                try Lease.take(on: journal)
+                try Journal.dropRequests(on: journal)
+                try check(migration, on: source)
+                return try makeRun(migration, from: source, to: journal)
+            }
             return try await withThrowingTaskGroup(of: Outcome?.self) { group in
                 group.addTask {
                     try await Reporter(run: run).report()
@@ -82,20 +84,17 @@ public struct Migration: Sendable {
     }
 
     /// Begins a move: writes down what is to be done.
-    private func plan(on journal: Connection) async throws -> Journal.Migration {
-        let facts = try await withNeutralConnection(to: endpoints.source) { source in
-            let row = try source.query(
-                "SELECT system_identifier::text AS system, current_database() AS database FROM pg_control_system()"
-            ).first
-            guard let row else { throw PostgresError("the source does not tell its system identifier") }
-            return (try row("system", as: String.self), try row("database", as: String.self))
-        }
+    private func plan(on journal: Connection, from source: Connection) async throws -> Journal.Migration {
+        let facts = try source.query(
+            "SELECT system_identifier::text AS system, current_database() AS database FROM pg_control_system()"
+        ).first
+        guard let facts else { throw PostgresError("the source does not tell its system identifier") }
         let migration = Journal.Migration(
             id: Names.newID(),
             phase: Phase.planned.rawValue,
             source: endpoints.source.place,
-            sourceSystem: facts.0,
-            sourceDatabase: facts.1,
+            sourceSystem: try facts("system"),
+            sourceDatabase: try facts("database"),
             plan: try JSONEncoder().encode(options)
         )
         try await Journal.create(migration, on: journal)
@@ -103,16 +102,13 @@ public struct Migration: Sendable {
     }
 
     /// Refuses to go on with a source that is another one than the move began with.
-    private func check(_ migration: Journal.Migration) async throws {
-        let isSame = try await withNeutralConnection(to: endpoints.source) { source in
-            let row = try source.query(
-                "SELECT system_identifier::text = $1 AND current_database() = $2 AS same FROM pg_control_system()",
-                migration.sourceSystem,
-                migration.sourceDatabase
-            ).first
-            return try row?("same", as: Bool.self) ?? false
-        }
-        guard isSame else {
+    private func check(_ migration: Journal.Migration, on source: Connection) throws {
+        let row = try source.query(
+            "SELECT system_identifier::text = $1 AND current_database() = $2 AS same FROM pg_control_system()",
+            migration.sourceSystem,
+            migration.sourceDatabase
+        ).first
+        guard try row?("same", as: Bool.self) == true else {
             throw PostgresError(
                 "the target holds an unfinished move from another source",
                 detail: "It was begun from \(migration.source).",
@@ -122,21 +118,16 @@ public struct Migration: Sendable {
     }
 
     /// What is decided lies in the journal; the command line counts only when a move begins.
-    private func makeRun(_ migration: Journal.Migration) async throws -> Run {
-        let decided = try JSONDecoder().decode(MigrationOptions.self, from: migration.plan)
-        let (sourceMajor, sourceEncoding) = try await withNeutralConnection(to: endpoints.source) {
-            ($0.majorVersion, try Self.encoding(of: $0))
-        }
-        let targetEncoding = try await withNeutralConnection(to: endpoints.target) { try Self.encoding(of: $0) }
-        return Run(
+    private func makeRun(_ migration: Journal.Migration, from source: Connection, to target: Connection) throws -> Run {
+        Run(
             endpoints: endpoints,
-            options: decided,
+            options: try JSONDecoder().decode(MigrationOptions.self, from: migration.plan),
             names: Names(id: migration.id),
             monitor: monitor,
             directory: directory,
-            targetEncoding: targetEncoding,
-            sourceEncoding: sourceEncoding,
-            sourceMajor: sourceMajor
+            targetEncoding: try Self.encoding(of: target),
+            sourceEncoding: try Self.encoding(of: source),
+            sourceMajor: source.majorVersion
         )
     }
 
