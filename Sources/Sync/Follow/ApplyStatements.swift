@@ -192,31 +192,32 @@ final class ApplyStatements {
     private func statement(
         _ kind: Kind,
         _ text: @autoclosure () -> SQL,
-        setOf places: [Int],
+        setOf places: @autoclosure () -> [Int],
         _ pipeline: Pipeline
     ) throws(PostgresError) -> PreparedStatement {
+        if let known = prepared[kind] { return known }
         // The server infers the arrays' types from the casts.
-        let count = sql.format == .binary ? 1 : places.count
-        return try statement(kind, text(), types: Array(repeating: 0, count: count), pipeline)
+        let count = sql.format == .binary ? 1 : places().count
+        return try prepare(kind, text(), types: Array(repeating: 0, count: count), pipeline)
     }
 
     private func statement(
         _ kind: Kind,
         _ text: @autoclosure () -> SQL,
-        rowOf places: [Int],
+        rowOf places: @autoclosure () -> [Int],
         _ pipeline: Pipeline
     ) throws(PostgresError) -> PreparedStatement {
-        let types = places.map { sql.format == .binary ? table.columns[$0].type : ValueFormat.textType }
-        return try statement(kind, text(), types: types, pipeline)
+        if let known = prepared[kind] { return known }
+        let types = places().map { sql.format == .binary ? table.columns[$0].type : ValueFormat.textType }
+        return try prepare(kind, text(), types: types, pipeline)
     }
 
-    private func statement(
+    private func prepare(
         _ kind: Kind,
         _ text: SQL,
         types: [UInt32],
         _ pipeline: Pipeline
     ) throws(PostgresError) -> PreparedStatement {
-        if let known = prepared[kind] { return known }
         let new = try pipeline.prepare(text, types: types)
         prepared[kind] = new
         return new

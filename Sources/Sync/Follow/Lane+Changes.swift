@@ -11,7 +11,7 @@ extension Lane {
         var row = PgOutput.Row(payload)
         complete(&row, of: table)
         guard table.mode == .folded else {
-            return try sendRow(kind, row, table, statements)
+            return try changeInOrder(kind, row, table, statements)
         }
         switch (kind, row.old, row.new) {
         case (.insert, _, .some(let new)):
@@ -24,6 +24,21 @@ extension Lane {
         case (.delete, .some(let old), _): table.changes.add(.delete, old)
         default: throw Lane.malformed(table)
         }
+    }
+
+    /// Takes a change of a table whose changes are not folded.
+    ///
+    /// Inserts that follow each other go as one set when rows have no key, because nothing tells such
+    /// rows apart. Any other change comes after them.
+    private func changeInOrder(
+        _ kind: PgOutput.Kind?,
+        _ row: PgOutput.Row,
+        _ table: LaneTable,
+        _ statements: ApplyStatements
+    ) throws(PostgresError) {
+        if kind == .insert, table.keyPlaces.isEmpty, let new = row.new { return table.changes.addKeyless(new) }
+        try send(table, statements)
+        try sendRow(kind, row, table, statements)
     }
 
     /// Gives the new tuple the values that were not sent because they did not change, where the old tuple has them.
