@@ -7,8 +7,9 @@ import Postgres
 /// A lane is one session on the target and one row of `martlet.position`. It reads the spool from
 /// end to end and takes what belongs to its tables. Changes are gathered into a group; the group is
 /// sent as sets of rows, and the row of `martlet.position` moves in the same transaction, so that a
-/// crash can neither lose nor repeat a change. A group closes when nothing more is waiting, at
-/// 10,000 changes, or at 8 MiB; never in the middle of a transaction of the source.
+/// crash can neither lose nor repeat a change. A group closes when nothing more is waiting (in a
+/// stream in full flow, 10 ms after it began), at 10,000 changes, or at 8 MiB; never in the middle of
+/// a transaction of the source.
 ///
 /// A set can collide where the rows one by one did not (two rows that swap a unique value). Then the
 /// group is rolled back and replayed row by row in the order of the source. A row that is not there
@@ -34,6 +35,11 @@ final class Lane {
     static let groupRows = 10_000
     static let groupBytes = 8 << 20
 
+    /// A group that has this many changes when nothing more is waiting belongs to a stream in full flow.
+    private static let flowRows = 256
+    /// How long such a group stays open for more: fewer, larger groups are less work for the target.
+    private static let flowTime: TimeInterval = 0.01
+
     let configuration: Configuration
     let state: FollowState
     let changedKeys: ChangedKeys
@@ -45,6 +51,8 @@ final class Lane {
     let scratch = Bytes()
 
     private(set) var tables: [UInt32: (table: LaneTable, statements: ApplyStatements)] = [:]
+    /// What ``counted(_:)`` found last, by the low bits of the OID: a dictionary's hash per change costs more than the rest.
+    private var recent: ContiguousArray<Found>
     private var relations: [UInt32: [UInt8]] = [:]
     private var reader: SpoolReader
     private let savePosition: PreparedStatement
@@ -56,9 +64,16 @@ final class Lane {
     private var group = Group()
     private var transaction: LSN?
 
+    /// A relation of the stream; without an entry it is another lane's.
+    private struct Found {
+        var relation: UInt32 = 0
+        var entry: (table: LaneTable, statements: ApplyStatements)?
+    }
+
     /// What has been taken since the last commit on the target.
     private struct Group {
         var start: UInt64?
+        var began = Date.distantPast
         /// The lane's position before the first transaction of the group.
         var base = LSN.zero
         var end: UInt64 = 0
@@ -94,6 +109,7 @@ final class Lane {
         self.changedKeys = changedKeys
         self.pipeline = pipeline
         encoder = RowEncoder(format: configuration.format)
+        recent = Self.nothingFound
         reader = SpoolReader(spool: spool, from: spool.start)
         let pgLSN: UInt32 = 3220
         savePosition = try pipeline.prepare(
@@ -149,6 +165,7 @@ final class Lane {
         transaction = begin.commit
         guard group.start == nil else { return }
         group.start = offset
+        group.began = Date()
         group.base = position
     }
 
@@ -170,13 +187,26 @@ final class Lane {
 
     /// The table of a relation, when a change of the running transaction counts for it.
     func counted(_ relation: UInt32) throws(PostgresError) -> (table: LaneTable, statements: ApplyStatements)? {
-        guard let entry = tables[relation] else {
-            guard configuration.others.contains(relation) || isPassedOver else { throw unknown(relation) }
-            return nil
-        }
+        guard let entry = try find(relation) else { return nil }
         guard !isPassedOver, let transaction, transaction >= entry.table.watermark else { return nil }
         return entry
     }
+
+    private func find(
+        _ relation: UInt32
+    ) throws(PostgresError) -> (table: LaneTable, statements: ApplyStatements)? {
+        let place = Int(relation) & (recent.count - 1)
+        if recent[place].relation == relation { return recent[place].entry }
+        let entry = tables[relation]
+        if entry == nil, !configuration.others.contains(relation) {
+            guard isPassedOver else { throw unknown(relation) }
+            return nil
+        }
+        recent[place] = Found(relation: relation, entry: entry)
+        return entry
+    }
+
+    private static var nothingFound: ContiguousArray<Found> { ContiguousArray(repeating: Found(), count: 64) }
 
     /// Takes in how a table's columns are sent from now on.
     func learn(_ payload: UnsafeRawBufferPointer) throws(PostgresError) {
@@ -201,6 +231,7 @@ final class Lane {
         )
         relations[id] = bytes
         tables[id] = (table, ApplyStatements(table: table, format: configuration.format))
+        recent = Self.nothingFound
     }
 
     private func known(_ id: UInt32) -> Known? {
@@ -215,6 +246,7 @@ final class Lane {
             relations[id] = known?.relation
         }
         group.replaced = [:]
+        recent = Self.nothingFound
     }
 
     private func note(_ message: PgOutput.Message) {
@@ -234,6 +266,11 @@ final class Lane {
 
     private func idle() throws(PostgresError) {
         if transaction == nil {
+            if group.changes >= Self.flowRows, Date().timeIntervalSince(group.began) < Self.flowTime {
+                // Not a wait for the spool, which would wake us for every few messages.
+                usleep(2000)
+                return
+            }
             try commitGroup()
             report(through: max(position, reader.seen.through))
         }
