@@ -98,17 +98,25 @@ public final class ReplicationStream {
         _ handler: (Message) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Bool {
         if connection.canceller.isCancelled { throw .cancelled }
-        if try unsafe drain(handler) { return true }
+        if try unsafe drain(handler) > 0 { return true }
         usleep(200)
-        // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
-        for _ in 0..<(connection.isEncrypted ? 2 : 1) {
-            guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
+        var any = false
+        // Not without end: what has come is to be published, and the server wants to hear of us.
+        for _ in 0..<16 {
+            // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
+            for _ in 0..<(connection.isEncrypted ? 2 : 1) {
+                guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
+            }
+            let bytes = try unsafe drain(handler)
+            any = any || bytes > 0
+            // libpq reads 16 KiB at a time: when that was full, more lies in the socket, and no wait is needed.
+            guard bytes > 8 << 10 else { break }
         }
-        if try unsafe drain(handler) { return true }
+        if any { return true }
         var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
         guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
-        return try unsafe drain(handler)
+        return try unsafe drain(handler) > 0
     }
 
     /// Tells the server how far we are (manual, "Standby status update").
@@ -135,15 +143,16 @@ public final class ReplicationStream {
         guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.libpqFailure() }
     }
 
-    private func drain(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
-        var any = false
+    /// Handles what libpq has read, and returns how many bytes that was.
+    private func drain(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Int {
+        var total = 0
         while true {
             var start: UnsafeMutablePointer<CChar>?
             let length = unsafe PQgetCopyData(connection.handle, &start, 1)
-            if length == 0 { return any }
+            if length == 0 { return total }
             guard length > 0 else { throw ended() }
             defer { unsafe PQfreemem(start) }
-            any = true
+            total += Int(length)
             let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(length))
             if let message = unsafe Self.parse(bytes) { try unsafe handler(message) }
         }

@@ -132,13 +132,17 @@ public struct Loader: Sendable {
         try await to.transaction {
             if !load.isSplit { try to.execute("TRUNCATE ONLY \(name)") }
             var bytes = 0
+            var messages = 0
             let rows = try to.copyIn(sql.into, from: from, sql.out) { newRows, newBytes throws(PostgresError) in
                 bytes += newBytes
+                messages += newRows
                 progress.update(name) {
                     $0.rows += newRows
                     $0.bytes += newBytes
                 }
             }
+            // The end of a binary COPY comes as a message, too.
+            progress.update(name) { $0.rows += rows - messages }
             try Journal.addPart(of: name, rows: rows, bytes: bytes, isLast: !load.isSplit, on: to)
         }
     }
