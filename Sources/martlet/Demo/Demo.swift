@@ -25,6 +25,8 @@ struct Demo: Sendable {
         var rate: Double
         var sourceMajor: Int?
         var targetMajor: Int?
+        /// How long a writer may stand still before the demo counts as failed.
+        var longestPause: Duration
     }
 
     let wish: Wish
@@ -103,7 +105,8 @@ struct Demo: Sendable {
                 workload: workload,
                 board: board,
                 lines: lines,
-                steps: steps
+                steps: steps,
+                longestPause: wish.longestPause
             )
             return try await withThrowingTaskGroup(of: DemoReport?.self) { group in
                 group.addTask {

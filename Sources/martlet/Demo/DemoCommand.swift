@@ -41,6 +41,9 @@ struct DemoCommand: Command {
     @Option(help: ArgumentHelp("Version of the new server (default: the installed one).", valueName: "major"))
     var postgresTarget: Int?
 
+    @Option(help: ArgumentHelp("How long a writer may stand still before the demo fails.", valueName: "ms"))
+    var longestPause = 1000
+
     @Flag(help: "Keep both servers until Enter or ^C, and their directories afterwards.")
     var keep = false
 
@@ -48,6 +51,7 @@ struct DemoCommand: Command {
         guard (0.001...100).contains(scale) else { throw ValidationError("--scale takes a number from 0.001 to 100.") }
         guard (1...50).contains(writers) else { throw ValidationError("--writers takes a number from 1 to 50.") }
         guard (0...50).contains(readers) else { throw ValidationError("--readers takes a number from 0 to 50.") }
+        guard longestPause > 0 else { throw ValidationError("--longest-pause takes a number above 0.") }
         guard rate > 0 else { throw ValidationError("--rate takes a number above 0.") }
     }
 
@@ -60,7 +64,8 @@ struct DemoCommand: Command {
                 seed: seed,
                 rate: rate,
                 sourceMajor: postgresSource,
-                targetMajor: postgresTarget
+                targetMajor: postgresTarget,
+                longestPause: .milliseconds(longestPause)
             ),
             output: output
         )

@@ -29,9 +29,6 @@ struct DemoReport: Sendable {
     /// What was not as it must be; empty when all is well.
     private(set) var problems: [String] = []
 
-    /// How long a writer may stand still.
-    static let longestPause = Duration.seconds(1)
-
     /// How long the application stood still when it went to the other server.
     struct Crossing: Sendable {
         let report: CutoverReport
@@ -59,7 +56,7 @@ struct DemoReport: Sendable {
     }
 
     /// Takes what the application counted, and decides whether everything is as it must be.
-    mutating func judge(writers: WorkloadTally, readers: WorkloadTally) {
+    mutating func judge(writers: WorkloadTally, readers: WorkloadTally, longestPause: Duration) {
         self.writers = writers
         self.readers = readers
         if verdict?.isEqual != true {
@@ -72,7 +69,7 @@ struct DemoReport: Sendable {
             problems.append("an operation failed: \(surprise.message)")
         }
         if writers.unknown > 0 { problems.append("\(writers.unknown) operations lost their connection") }
-        if let pause = writers.longestPause, pause.duration >= Self.longestPause {
+        if let pause = writers.longestPause, pause.duration >= longestPause {
             problems.append("a writer stood still for \(milliseconds(pause.duration))")
         }
     }

@@ -15,6 +15,8 @@ struct DemoStory: Sendable {
     let board: Switchboard
     let lines: (old: Switchboard.Line, new: Switchboard.Line)
     let steps: DemoSteps
+    /// How long a writer may stand still before the demo counts as failed.
+    let longestPause: Duration
 
     private var asker: Asker { Asker(target: endpoints.target) { _ in } }
 
@@ -33,7 +35,7 @@ struct DemoStory: Sendable {
         try await cutOver(&report)
         try await rollBack(&report)
         try await finish(&report, definitions: definitions, programs: programs)
-        report.judge(writers: workload.writers, readers: workload.readers)
+        report.judge(writers: workload.writers, readers: workload.readers, longestPause: longestPause)
         report.longestPauseStep = workload.writers.longestPause.map { steps.step(at: $0.began) }
         return report
     }
