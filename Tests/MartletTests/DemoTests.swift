@@ -1,11 +1,34 @@
+import Cluster
+import TestSupport
 import Testing
 
 /// Runs the built program the way a person does.
+@Suite(.serialized)
 struct DemoTests {
-    @Test(.timeLimit(.minutes(5)))
-    func `a demo moves a shop there and back, and nothing is lost or left behind`() async throws {
+    @Test(.timeLimit(.minutes(10)), arguments: [(15, 15), (15, 17), (15, 18), (14, 18)])
+    func `a demo moves a shop there and back, and nothing is lost or left behind`(old: Int, new: Int) async throws {
+        let known = await TestServer.availableMajors
+        guard known.contains(old), known.contains(new) else {
+            try Test.cancel("PostgreSQL \(old) and \(new) are not both installed; \"make versions\" fetches them")
+        }
         // Other tests share the processors: how long the writers stood still is the demo's to judge, not this test's.
-        let outcome = try await MartletProgram()("demo", "--scale", "0.02", "--rate", "200", "--longest-pause", "60000")
+        let folders = [try await TestServer.binaries(major: old), try await TestServer.binaries(major: new)].map(
+            \.directory
+        )
+        let program = MartletProgram(environment: ["MARTLET_PG_DIRS": folders.joined(separator: ":")])
+        let outcome = try await program(
+            "demo",
+            "--scale",
+            "0.02",
+            "--rate",
+            "200",
+            "--longest-pause",
+            "60000",
+            "--postgres-source",
+            "\(old)",
+            "--postgres-target",
+            "\(new)"
+        )
         #expect(outcome.status == 0, "\(outcome.output)\n\(outcome.error)")
         for line in [
             #/verdict at rest +equal: 29 tables, [0-9,]+ rows, 30 questions/#, #/left behind +nothing/#,
