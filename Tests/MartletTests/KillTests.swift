@@ -116,6 +116,9 @@ struct KillTests {
                        AND s.at > clock_timestamp() - interval '2 s'
                   FROM martlet.migration CROSS JOIN martlet.status AS s
                 """
+            guard try await ask(move.target, "SELECT to_regclass('martlet.status') IS NOT NULL") == "t" else {
+                return false
+            }
             return try await ask(move.target, report) == "t"
         }
     }

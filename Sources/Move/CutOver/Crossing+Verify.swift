@@ -8,12 +8,26 @@ extension Crossing {
     /// Compares everything at one position while both servers work, and keeps the verdict.
     func verify(_ follower: Follower, _ ask: Ask.Verify, _ journal: Connection) async throws -> Verdict {
         run.monitor.activity("comparing both databases")
-        let verdict = try await follower.atBarrier(
+        var verdict = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
             waiting: run.tellBlockers
         ) { left, entered, _ in
-            try await compare(left, entered, ask)
+            try await compare(selection.published.map(\.name), left, entered, ask)
+        }
+        for _ in 0..<10 where !verdict.equal {
+            let again = try await follower.tablesTruncated(plan).intersection(verdict.differing.map(\.qualifiedName))
+            guard !again.isEmpty else { break }
+            run.monitor.event("comparing again what was truncated meanwhile: \(again.map(\.description).sorted())")
+            let second = try await follower.atBarrier(
+                plan,
+                temporarySlot: run.names.temporarySlot,
+                waiting: run.tellBlockers,
+                keepsKeys: true
+            ) { left, entered, _ in
+                try await compare(Array(again), left, entered, Ask.Verify(isStrict: ask.isStrict))
+            }
+            verdict.replace(second.tables)
         }
         run.monitor.activity("waiting for changes")
         try note(verdict, on: journal)
@@ -27,19 +41,30 @@ extension Crossing {
             temporarySlot: run.names.temporarySlot,
             waiting: run.tellBlockers
         ) { left, entered, changed in
-            try await compareChanged(changed, left: left, entered: entered)
+            let verdict = try await compareKeys(changed, left: left, entered: entered)
+            guard !verdict.equal else { return }
+            // What was truncated meanwhile is noted as changed, and compared again in the next round.
+            let truncated = try await follower.tablesTruncated(plan)
+            guard truncated.isSuperset(of: verdict.differing.map(\.qualifiedName)) else {
+                throw Self.differences(verdict)
+            }
         }
     }
 
     /// Compares what the application works with, under a snapshot of each server, with the user's own checks.
-    private func compare(_ left: Snapshot, _ entered: Snapshot, _ ask: Ask.Verify) async throws -> Verdict {
+    private func compare(
+        _ tables: [QualifiedName],
+        _ left: Snapshot,
+        _ entered: Snapshot,
+        _ ask: Ask.Verify
+    ) async throws -> Verdict {
         let leftSide = Comparison.Side(run.endpoints[direction.left], snapshot: left.id)
         let enteredSide = Comparison.Side(run.endpoints[direction.entered], snapshot: entered.id)
         // People think of the old server as the source, whichever way changes flow.
         var comparison =
             direction == .forward
             ? Comparison(source: leftSide, target: enteredSide) : Comparison(source: enteredSide, target: leftSide)
-        comparison.tables = selection.published.map(\.name)
+        comparison.tables = tables
         comparison.workers = run.options.jobs
         comparison.isStrict = ask.isStrict
         comparison.lsn = left.position
@@ -47,27 +72,30 @@ extension Crossing {
         return try await comparison.run()
     }
 
-    /// Compares only the rows with these keys; under snapshots, or as they are when nobody writes.
-    ///
-    /// - Returns: how many rows were compared.
-    /// - Throws: an error that lists the differences when there are any.
-    @discardableResult
-    func compareChanged(
+    /// Compares only the rows with these keys, when nobody writes, and returns how many they are.
+    func compareAtRest(
         _ changed: [QualifiedName: ChangedKeys.Change],
-        left: Snapshot?,
-        entered: Snapshot?,
-        catalogs: Comparison.Catalogs? = nil
+        catalogs: Comparison.Catalogs
     ) async throws -> Int {
         guard !changed.isEmpty else { return 0 }
+        let verdict = try await compareKeys(changed, catalogs: catalogs)
+        guard verdict.equal else { throw Self.differences(verdict) }
+        return verdict.tables.map(\.sourceRows).reduce(0, +)
+    }
+
+    private func compareKeys(
+        _ changed: [QualifiedName: ChangedKeys.Change],
+        left: Snapshot? = nil,
+        entered: Snapshot? = nil,
+        catalogs: Comparison.Catalogs? = nil
+    ) async throws -> Verdict {
         var comparison = Comparison(
             source: .init(run.endpoints[direction.left], snapshot: left?.id),
             target: .init(run.endpoints[direction.entered], snapshot: entered?.id)
         )
         comparison.workers = run.options.jobs
         comparison.catalogs = catalogs
-        let verdict = try await comparison.compareKeys(changed, isBinary: plan.isBinary)
-        guard verdict.equal else { throw Self.differences(verdict) }
-        return verdict.tables.map(\.sourceRows).reduce(0, +)
+        return try await comparison.compareKeys(changed, isBinary: plan.isBinary)
     }
 
     private func note(_ verdict: Verdict, on journal: Connection) throws {

@@ -237,12 +237,7 @@ struct Crossing: Sendable {
                     return try OtherData.copySequences(from: server, to: other)
                 }
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
-                    try await compareChanged(
-                        follower.takeChangedKeys(),
-                        left: nil,
-                        entered: nil,
-                        catalogs: crossed.catalogs
-                    )
+                    try await compareAtRest(follower.takeChangedKeys(), catalogs: crossed.catalogs)
                 }
                 let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                 crossed.reverseStart = try row?("lsn") ?? .zero

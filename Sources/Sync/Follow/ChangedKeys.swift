@@ -18,6 +18,7 @@ public final class ChangedKeys: Sendable {
     private struct State {
         var isListening = false
         var tables: [QualifiedName: TableKeys] = [:]
+        var truncated: Set<QualifiedName> = []
     }
 
     private struct TableKeys {
@@ -33,6 +34,20 @@ public final class ChangedKeys: Sendable {
     /// How many keys are noted; a table that changed in whole counts with the limit.
     var count: Int {
         state.withLock { $0.tables.values.map { $0.isEverything ? Self.limit : $0.map.count }.reduce(0, +) }
+    }
+
+    /// The tables that were truncated since the last barrier, or since ``forgetTruncated()``.
+    var truncated: Set<QualifiedName> { state.withLock(\.truncated) }
+
+    /// Notes truncated tables anew.
+    func forgetTruncated() {
+        state.withLock { $0.truncated = [] }
+    }
+
+    /// Notes that a table was emptied at once.
+    func noteTruncated(_ table: LaneTable) {
+        state.withLock { _ = $0.truncated.insert(table.name) }
+        noteEverything(of: table)
     }
 
     /// Stops, and forgets what was noted.
@@ -52,6 +67,7 @@ public final class ChangedKeys: Sendable {
                 return .keys((0..<table.map.count).map { Array(table.map.key($0)) })
             }
             state.tables = [:]
+            state.truncated = []
             return taken
         }
     }

@@ -9,12 +9,13 @@ extension Follower {
     /// taken. Then they go on. Whatever differs between the two snapshots is a real difference.
     ///
     /// `body` also gets the keys of the rows that changed since the last barrier; from this position on
-    /// they are noted anew. The lanes stand
+    /// they are noted anew, unless `keepsKeys`: then they go on being noted since the barrier before. The lanes stand
     /// still for as long as it takes to make the slot, which waits for transactions that have written.
     public func atBarrier<Result>(
         _ plan: FollowPlan,
         temporarySlot: Identifier,
         waiting: @Sendable ([Blocker]) async throws -> Void,
+        keepsKeys: Bool = false,
         _ body: (_ source: Snapshot, _ target: Snapshot, _ changed: [QualifiedName: ChangedKeys.Change]) async throws ->
             Result
     ) async throws -> Result {
@@ -32,11 +33,24 @@ extension Follower {
                     throw PostgresError("the target did not export a snapshot")
                 }
                 let snapshot = Snapshot(id: try row("id"), position: position)
-                let changed = takeChangedKeys()
+                let changed = keepsKeys ? [:] : takeChangedKeys()
+                changedKeys.forgetTruncated()
                 release()
                 return try await body(source, snapshot, changed)
             }
         }
+    }
+
+    /// The tables that were truncated after the last barrier and before now.
+    ///
+    /// A snapshot that is older than a TRUNCATE sees the table empty (manual, "MVCC Caveats"), so a comparison under it
+    /// may find differences that are none.
+    public func tablesTruncated(_ plan: FollowPlan) async throws -> Set<QualifiedName> {
+        let now = try await withNeutralConnection(to: plan.source, application: "martlet marker") { connection in
+            try connection.query("SELECT pg_current_wal_insert_lsn() AS lsn").first?("lsn", as: LSN.self)
+        }
+        try await pass(now ?? .zero, on: plan.source, within: 60)
+        return changedKeys.truncated
     }
 
     /// Waits until everything up to `position` is applied, and makes sure that the stream gets there.

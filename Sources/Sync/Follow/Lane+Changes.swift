@@ -208,7 +208,7 @@ extension Lane {
         // What was gathered before is emptied with the table.
         table.changes.removeAll()
         try open()
-        changedKeys.noteEverything(of: table)
+        changedKeys.noteTruncated(table)
         try pipeline.send(statements.sql.truncate)
     }
 

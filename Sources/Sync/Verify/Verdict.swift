@@ -30,6 +30,15 @@ public struct Verdict: Codable, Sendable, Hashable {
 
     /// The tables that differ.
     public var differing: [TableVerdict] { tables.filter { !$0.equal } }
+
+    /// Takes the verdicts on tables that were compared again in the place of the first ones.
+    public mutating func replace(_ again: [TableVerdict]) {
+        for verdict in again {
+            guard let place = tables.firstIndex(where: { $0.qualifiedName == verdict.qualifiedName }) else { continue }
+            tables[place] = verdict
+        }
+        equal = tables.allSatisfy(\.equal) && checks.allSatisfy(\.equal)
+    }
 }
 
 /// What a comparison found about one table.
