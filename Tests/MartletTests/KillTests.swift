@@ -19,7 +19,7 @@ struct KillTests {
         ) async throws -> MartletProgram.Outcome {
             var arguments = [command, "--target", target.secretURI]
             if command != "cutover" { arguments += ["--source", source.secretURI] }
-            if ["migrate", "finish"].contains(command) { arguments += ["--work-dir", directory] }
+            if ["migrate", "finish", "abort"].contains(command) { arguments += ["--work-dir", directory] }
             return try await program.run(arguments, meddle: meddle)
         }
 
@@ -109,7 +109,8 @@ struct KillTests {
         }
     }
 
-    private func following(_ move: Move) async throws {
+    /// Waits until changes are applied.
+    func following(_ move: Move) async throws {
         try await eventually("the move follows changes", within: .seconds(120)) {
             let report: SQL = """
                 SELECT phase = 'following' AND s.report ->> 'activity' = 'waiting for changes'

@@ -1,0 +1,46 @@
+import Catalog
+import Cluster
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// Gives up moves, while they run and after they were stopped.
+struct AbortTests {
+    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    func `an abort leaves both servers as they were`(isRunning: Bool) async throws {
+        try await withServer { source in
+            try await withServer { target in
+                try await withTemporaryDirectory { directory in
+                    let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
+                    try await execute(target.connection(), "CREATE DATABASE shop")
+                    let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    let programs = try ClientPrograms.find(atLeast: source.binaries.major)
+                    let before = try await programs.definitions(of: shop)
+                    let empty = try await programs.definitions(of: move.target)
+                    try await giveUp(move, isRunning: isRunning)
+                    #expect(try await programs.definitions(of: shop) == before)
+                    #expect(try await programs.definitions(of: move.target) == empty)
+                    #expect(try await ask(move.target, "SELECT count(*) FROM pg_largeobject_metadata") == "0")
+                    #expect(try await ask(shop, "SELECT count(*) FROM pg_replication_slots") == "0")
+                }
+            }
+        }
+    }
+
+    private func giveUp(_ move: KillTests.Move, isRunning: Bool) async throws {
+        let migration = try await move.run("migrate") { process in
+            try await KillTests().following(move)
+            if isRunning {
+                let aborted = try await move.run("abort")
+                #expect(aborted.status == 0, "\(aborted.error)")
+            } else {
+                kill(process, SIGINT)
+            }
+        }
+        #expect(migration.status == (isRunning ? 0 : 130), "\(migration.error)")
+        guard !isRunning else { return }
+        let aborted = try await move.run("abort")
+        #expect(aborted.status == 0, "\(aborted.error)")
+    }
+}
