@@ -4,10 +4,11 @@ import Postgres
 
 /// Measures martlet beside its peers, in one run on two servers of our own.
 ///
-///     bench [--quick] [--rounds N] [--only copy,drain,start] [--martlet PATH] [--output FILE]
+///     bench [--quick] [--rounds N] [--only copy,drain,start] [--martlet PATH] [--scratch DIR] [--output FILE]
 ///
-/// Every round runs every contender once, in an order that turns from round to round. Servers and
-/// files are in a temporary folder that is removed at the end, however it comes.
+/// Every round runs every contender once, in an order that turns from round to round. Servers
+/// are in temporary folders that are removed at the end, however it comes; dumps and spools are in
+/// the folder `--scratch`, which the script `run` makes and removes.
 @main
 struct Bench {
     static func main() async {
@@ -22,7 +23,7 @@ struct Bench {
         var report = Report(options: options)
         if options.disciplines.contains("start") { report.start = try await StartRace(options: options).run() }
         if !options.disciplines.isDisjoint(with: ["copy", "drain"]) {
-            try await withServers { servers in
+            try await withServers(options.scratch + "/files") { servers in
                 report.server = servers.version
                 try await servers.makeSeed(scale: options.scale)
                 if options.disciplines.contains("copy") {
@@ -39,12 +40,12 @@ struct Bench {
     }
 
     /// Runs `body` with a source and a target on loopback TCP, both as careful as a server in use.
-    private static func withServers(_ body: (Servers) async throws -> Void) async throws {
+    private static func withServers(_ scratch: String, _ body: (Servers) async throws -> Void) async throws {
         var configuration = ServerConfiguration(tcp: .anyPort, settings: Servers.settings)
         configuration.isDurable = true
         try await withServer(configuration) { source in
             try await withServer(configuration) { target in
-                try await body(Servers(source: source, target: target))
+                try await body(Servers(source: source, target: target, scratch: scratch))
             }
         }
     }
@@ -56,6 +57,7 @@ struct Options {
     var rounds = 3
     var disciplines: Set<String> = ["copy", "drain", "start"]
     var martlet = "../.build/release/martlet"
+    var scratch = FileManager.default.temporaryDirectory.appending(path: "martlet-bench").path
     var output: String?
 
     init(_ arguments: [String]) throws {
@@ -70,6 +72,7 @@ struct Options {
             case "--rounds": rounds = max(1, Int(try value(of: option)) ?? 1)
             case "--only": disciplines = Set(try value(of: option).split(separator: ",").map(String.init))
             case "--martlet": martlet = try value(of: option)
+            case "--scratch": scratch = try value(of: option)
             case "--output": output = try value(of: option)
             default: throw Failure("unknown option \(option)")
             }

@@ -57,7 +57,7 @@ struct CopyRace {
 
     private func measure(_ contender: Contender, expecting expected: [String]) async throws -> Measurement {
         try await servers.create("copy", on: servers.target)
-        try await servers.shell(#"rm -rf "$SCRATCH" && mkdir "$SCRATCH""#, source: "seed", target: "copy")
+        try await servers.shell(#"rm -rf "$SCRATCH" && mkdir -p "$SCRATCH""#, source: "seed", target: "copy")
         try await servers.settle()
         var environment = servers.environment(source: "seed", target: "copy")
         environment["PATH"] =

@@ -51,7 +51,7 @@ struct DrainRace {
         try await servers.create("live", on: servers.source, template: "seed")
         try await servers.create("ours", on: servers.target)
         try await servers.create("native", on: servers.target)
-        try await servers.shell(#"rm -rf "$SCRATCH" && mkdir "$SCRATCH""#, source: "live", target: "ours")
+        try await servers.shell(#"rm -rf "$SCRATCH" && mkdir -p "$SCRATCH""#, source: "live", target: "ours")
         try await catchUp(migrate)
         try await subscribe()
         let each = options.backlog / 4

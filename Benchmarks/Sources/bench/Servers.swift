@@ -7,6 +7,9 @@ struct Servers: Sendable {
     let source: Server
     let target: Server
 
+    /// A folder for dumps and spools.
+    let scratch: String
+
     /// fsync and full_page_writes stay on, as on a server in use.
     static let settings = [
         "shared_buffers": "1GB", "max_wal_size": "8GB", "min_wal_size": "2GB", "checkpoint_timeout": "30min",
@@ -15,9 +18,6 @@ struct Servers: Sendable {
     ]
 
     var version: String { source.binaries.version }
-
-    /// A folder for dumps and spools, which goes away with the target's.
-    var scratch: String { target.directory + "/scratch" }
 
     /// The path of a PostgreSQL client.
     func program(_ name: String) throws -> String { try source.binaries.program(name) }
