@@ -131,6 +131,17 @@ extension Journal {
         )
     }
 
+    /// Notes that a table was truncated at `position`: what changed in it before does not count any more.
+    ///
+    /// A copy that was made after a TRUNCATE, under a snapshot from before it, lacks the rows that earlier changes look for.
+    public static func noteTruncated(unit: UInt32, at position: LSN, on connection: Connection) throws(PostgresError) {
+        try connection.query(
+            "UPDATE martlet.table_load SET watermark = greatest(watermark, $2::pg_lsn) WHERE unit = $1::oid",
+            unit,
+            position
+        )
+    }
+
     /// Notes that the indexes of a table are built.
     public static func noteReady(_ table: QualifiedName, on connection: Connection) throws(PostgresError) {
         try connection.query(

@@ -133,6 +133,16 @@ struct Conductor: Sendable {
         try await withFollower(plan, schema: schema) { follower in
             monitor.watch(follower)
             try await body()
+            try await forgetTruncated(follower, plan)
+        }
+    }
+
+    /// Lets changes not count that a TRUNCATE during the load has made void.
+    private func forgetTruncated(_ follower: Follower, _ plan: FollowPlan) async throws {
+        let truncations = try await follower.truncations(plan)
+        guard !truncations.isEmpty else { return }
+        try await withJournal { journal in
+            for (unit, position) in truncations { try Journal.noteTruncated(unit: unit, at: position, on: journal) }
         }
     }
 

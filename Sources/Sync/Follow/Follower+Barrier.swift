@@ -69,6 +69,32 @@ extension Follower {
         }
     }
 
+    /// The tables that were truncated since the stream began, each with the commit of the last TRUNCATE.
+    ///
+    /// Reads what was received up to now; nothing may have been given up yet.
+    public func truncations(_ plan: FollowPlan) async throws -> [UInt32: LSN] {
+        let now = try await withNeutralConnection(to: plan.source, application: "martlet marker") { connection in
+            let row = try connection.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
+            try Heartbeat.send(connection)
+            return try row?("lsn", as: LSN.self) ?? .zero
+        }
+        guard state.wait(until: Date(timeIntervalSinceNow: 600), { $0.received >= now || Task.isCancelled }) else {
+            throw PostgresError("the stream did not reach \(now) within ten minutes")
+        }
+        var truncations: [UInt32: LSN] = [:]
+        var commit = LSN.zero
+        var reader = SpoolReader(spool: spool, from: spool.start)
+        while let frame = try reader.next() {
+            switch PgOutput.kind(of: frame.payload) {
+            case .begin: commit = PgOutput.Begin(frame.payload).commit
+            case .truncate:
+                for relation in PgOutput.Truncate(frame.payload).relations { truncations[relation] = commit }
+            default: break
+            }
+        }
+        return truncations
+    }
+
     /// Writes a message into the source's log, which measures how long a change takes to get here.
     public static func beat(_ connection: Connection) throws(PostgresError) {
         try Heartbeat.send(connection)

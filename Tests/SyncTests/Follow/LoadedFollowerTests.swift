@@ -68,7 +68,7 @@ struct LoadedFollowerTests {
                 let peak = Peak()
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
-                        try await eventually("the transaction is applied", within: .seconds(120)) {
+                        try await eventually("the transaction is applied", within: .seconds(300)) {
                             let now = try Self.residentMegabytes()
                             peak.value.withLock { $0 = max($0, now) }
                             return Task.isCancelled
@@ -80,7 +80,7 @@ struct LoadedFollowerTests {
                         UPDATE a SET n = 1 WHERE id BETWEEN 10000 AND 109999
                         """
                     ])
-                    try await way.settle(follower, within: 60)
+                    try await way.settle(follower, within: 240)
                     group.cancelAll()
                 }
                 #expect(peak.value.withLock { $0 } - before < 60)
