@@ -106,7 +106,7 @@ extension Findings {
 
 /// How much is moved, and how long that takes.
 enum Volume {
-    /// What one pair of connections copies in a second, and how many of them help: measured on small machines, where
+    /// What one pair of connections copies in a second, and how many of them help: assumed from small machines, where
     /// the target's log and its disks are the limit.
     static let bytesPerSecond = 60_000_000
     static let mostEffectiveJobs = 2

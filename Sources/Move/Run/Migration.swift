@@ -147,13 +147,23 @@ struct Reporter {
             try await withNeutralConnection(to: run.endpoints.source, application: "martlet heartbeat") { source in
                 var round = 0
                 while true {
-                    try write(to: target)
+                    guard try writeUnlessOver(to: target) else { return }
                     if round % 2 == 0 { try beat(source: source, target: target) }
                     run.monitor.writeTables()
                     round += 1
                     try await Task.sleep(for: .seconds(1))
                 }
             }
+        }
+    }
+
+    /// Writes; false when the journal is gone, as it is at the end of a move.
+    private func writeUnlessOver(to target: Connection) throws -> Bool {
+        do {
+            try write(to: target)
+            return true
+        } catch let error as PostgresError where ["42P01", "3F000"].contains(error.sqlState) {
+            return false
         }
     }
 
