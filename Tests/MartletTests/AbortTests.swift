@@ -14,6 +14,11 @@ struct AbortTests {
                 try await withTemporaryDirectory { directory in
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
                     try await execute(target.connection(), "CREATE DATABASE shop")
+                    // What was there before a move is not the move's to remove.
+                    try await execute(
+                        target.connection(to: "shop"),
+                        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA also_mine; CREATE TYPE mood AS ENUM ('ok')"
+                    )
                     let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
                     let programs = try ClientPrograms.find(atLeast: source.binaries.major)
                     let before = try await programs.definitions(of: shop)

@@ -2,6 +2,14 @@
 CREATE SCHEMA martlet;
 COMMENT ON SCHEMA martlet IS 'Journal of a migration by martlet; removed by martlet finish or martlet abort.';
 
+-- What was in the database before: an abort leaves it alone.
+CREATE TABLE martlet.before AS
+SELECT 'pg_namespace'::regclass AS catalog, oid FROM pg_namespace WHERE nspname <> 'martlet'
+UNION ALL SELECT 'pg_class'::regclass, oid FROM pg_class WHERE oid >= 16384
+UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE oid >= 16384
+UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE oid >= 16384
+UNION ALL SELECT 'pg_largeobject_metadata'::regclass, oid FROM pg_largeobject_metadata;
+
 -- What is being moved, and in which phase the move is. One row.
 CREATE TABLE martlet.migration (
     id              text PRIMARY KEY,

@@ -133,12 +133,13 @@ extension Conductor {
 
     private func stop(_ outcome: Migration.Outcome, _ request: Journal.Request) async throws -> Migration.Outcome {
         run.monitor.activity(outcome == .aborted ? "removing what was made" : "finishing")
+        let ask = try JSONDecoder().decode(Ask.Stop.self, from: request.arguments)
         let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
         let removed = try await cleanup.removeObjects()
         try await withJournal { try Self.answer(request, removed, on: $0) }
         // The one who asked reads the answer before the journal goes.
         try await Task.sleep(for: .milliseconds(300))
-        try await cleanup.removeJournal(dropsCopy: outcome == .aborted)
+        try await cleanup.removeJournal(dropsCopy: outcome == .aborted && ask.dropsCopy)
         return outcome
     }
 
@@ -237,6 +238,7 @@ extension Conductor {
 
     /// Takes the fence on the new server away again and goes on carrying changes back.
     func undoRollback() async throws {
+        guard try await readPhase() == .rollingBack else { return }
         try await lowerFence(of: .target)
         try await withJournal { try enter(.reversing, on: $0) }
     }

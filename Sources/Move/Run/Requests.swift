@@ -31,6 +31,17 @@ public enum Ask {
         }
     }
 
+    /// End the move.
+    public struct Stop: Sendable, Hashable, Codable {
+        /// Whether the copied tables go as well.
+        public var dropsCopy: Bool
+
+        /// Describes an end.
+        public init(dropsCopy: Bool) {
+            self.dropsCopy = dropsCopy
+        }
+    }
+
     /// What a dry run of a switch found.
     public struct DryRun: Sendable, Hashable, Codable {
         /// What would keep the switch from succeeding now; empty when nothing would.

@@ -67,7 +67,22 @@ struct EndOfMove {
 
     /// Ends the move and returns what was removed: through the martlet that runs it, or without one.
     func end(_ endpoints: Endpoints, directory: URL, _ asker: Asker) async throws -> [Cleanup.Removed] {
-        let migration = try await asker.migration()
+        try check(try await asker.migration())
+        let ask = Ask.Stop(dropsCopy: dropsCopy)
+        if let removed = try await asker.ask(kind, ask, as: [Cleanup.Removed].self) { return removed }
+        return try await withNeutralConnection(to: endpoints.target) { lease in
+            try Lease.take(on: lease)
+            // Another martlet may have gone on until a moment ago.
+            try check(try await asker.migration())
+            let cleanup = Cleanup(endpoints: endpoints, directory: directory)
+            let removed = try await cleanup.removeObjects()
+            // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
+            try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
+            return removed
+        }
+    }
+
+    private func check(_ migration: Journal.Migration) throws {
         let phase = Phase(rawValue: migration.phase)
         guard let phase, isAllowed(phase) else {
             throw PostgresError(
@@ -77,13 +92,6 @@ struct EndOfMove {
                     : "Bring the application over with martlet cutover first, or give up with martlet abort."
             )
         }
-        if let removed = try await asker.ask(kind, [String](), as: [Cleanup.Removed].self) { return removed }
-        let cleanup = Cleanup(endpoints: endpoints, directory: directory)
-        try await withNeutralConnection(to: endpoints.target) { try Lease.take(on: $0) }
-        let removed = try await cleanup.removeObjects()
-        // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
-        try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
-        return removed
     }
 
     private func show(_ removed: [Cleanup.Removed], _ output: Output) {
