@@ -50,14 +50,14 @@ struct FollowerTests {
             try await execute(way.places.target, "DELETE FROM t WHERE id = 2")
             let error = await #expect(throws: PostgresError.self) {
                 try await way.follow { follower, _ in
-                    try await way.write(["UPDATE t SET n = 5 WHERE id = 1", "UPDATE t SET n = 6 WHERE id = 2"])
+                    try await way.write(["UPDATE t SET n = 5 WHERE id = 1; UPDATE t SET n = 6 WHERE id = 2"])
                     follower.release()
                     try await way.settle(follower)
                 }
             }
             #expect(error?.message.hasPrefix("could not apply an UPDATE of table \"public.t\" at 0/") == true)
             #expect(error?.detail?.hasPrefix("Row (id=2).") == true)
-            // The change before it was in the same group, and is not there either.
+            // The change before it was in the same transaction, and is not there either.
             #expect(try await ask(way.places.target, "SELECT n FROM t") == "1")
         }
     }
