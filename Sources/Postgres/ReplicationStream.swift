@@ -88,35 +88,45 @@ public final class ReplicationStream {
         self.connection = connection
     }
 
-    /// Handles every message that has come, then returns.
+    /// Handles every message that has come, then returns; in a stream in full flow, every 2 ms.
     ///
-    /// When nothing has come it waits 200 µs before it reads the socket again: a reader that wakes
-    /// for each message makes the server's sender burn twice the processor time, and halves the rate.
-    /// `timeout` is in milliseconds; returns false when nothing came in that time.
+    /// It does not wait for the socket while messages come, but reads it every 200 µs: a reader that
+    /// wakes for each message makes the server's sender burn twice the processor time, and halves the
+    /// rate; so does one that leaves more than a millisecond between two looks. `timeout` is in
+    /// milliseconds; returns false when nothing came in that time.
     public func receive(
         timeout: Int32,
         _ handler: (Message) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Bool {
         if connection.canceller.isCancelled { throw .cancelled }
-        if try unsafe drain(handler) > 0 { return true }
-        usleep(200)
+        let end = ContinuousClock.now + .milliseconds(2)
+        var any = try unsafe drain(handler) > 0
+        repeat {
+            usleep(200)
+            guard try unsafe readSocket(handler) else { break }
+            any = true
+        } while ContinuousClock.now < end
+        if any { return true }
+        var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
+        return try unsafe readSocket(handler)
+    }
+
+    /// Handles what lies in the socket; false when that was nothing.
+    private func readSocket(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
         var any = false
         // Not without end: what has come is to be published, and the server wants to hear of us.
-        for _ in 0..<16 {
+        for _ in 0..<64 {
             // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
             for _ in 0..<(connection.isEncrypted ? 2 : 1) {
                 guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
             }
             let bytes = try unsafe drain(handler)
             any = any || bytes > 0
-            // libpq reads 16 KiB at a time: when that was full, more lies in the socket, and no wait is needed.
+            // libpq reads 16 KiB at a time: when that was full, more lies in the socket.
             guard bytes > 8 << 10 else { break }
         }
-        if any { return true }
-        var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
-        guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
-        return try unsafe drain(handler) > 0
+        return any
     }
 
     /// Tells the server how far we are (manual, "Standby status update").
