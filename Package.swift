@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
         // What Benchmarks/ runs its servers with, and asks them.
+        .library(name: "Catalog", targets: ["Catalog"]),
         .library(name: "Cluster", targets: ["Cluster"]),
         .library(name: "Postgres", targets: ["Postgres"]),
     ],
@@ -34,7 +35,11 @@ let package = Package(
         ),
         .target(
             name: "Catalog",
-            dependencies: ["Postgres"],
+            dependencies: [
+                "Postgres",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
@@ -54,7 +59,7 @@ let package = Package(
         .target(
             name: "Cluster",
             dependencies: [
-                "Postgres",
+                "Catalog",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -68,13 +73,13 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["Cluster", "Postgres"],
+            dependencies: ["Catalog", "Cluster", "Postgres"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Postgres", "TestSupport"],
+            dependencies: ["Catalog", "Cluster", "Postgres", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

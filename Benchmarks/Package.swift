@@ -8,6 +8,7 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
+                .product(name: "Catalog", package: "martlet"),
                 .product(name: "Cluster", package: "martlet"),
                 .product(name: "Postgres", package: "martlet"),
             ],

@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 import Subprocess
@@ -24,9 +25,9 @@ final class Keeper: Sendable {
     private let words: AsyncStream<String>
     private let sender: AsyncStream<String>.Continuation
     private let directory: ServerDirectory
-    private let binaries: ServerBinaries
+    private let binaries: Installation
 
-    init(directory: ServerDirectory, binaries: ServerBinaries) {
+    init(directory: ServerDirectory, binaries: Installation) {
         self.directory = directory
         self.binaries = binaries
         (words, sender) = AsyncStream.makeStream()
@@ -64,15 +65,11 @@ final class Keeper: Sendable {
     func run(removing removed: [String], isDurable: Bool) async throws {
         defer { state.withLock { $0 = State(initialised: $0.initialised, endings: $0.endings + 1, isGone: true) } }
         let arguments = [directory.path, binaries.directory, isDurable ? "" : "--no-sync"] + removed
-        let (shell, shellArguments) = ServerUser.command(
-            as: .needed,
-            "/bin/sh",
-            ["-c", Self.script, "martlet-keeper"] + arguments
-        )
+        let shell = Program.ofServer(script: Self.script, arguments, environment: binaries.serverEnvironment)
         _ = try await Subprocess.run(
-            .path(FilePath(shell)),
-            arguments: Arguments(shellArguments),
-            environment: binaries.environment,
+            .path(FilePath(shell.path)),
+            arguments: Arguments(shell.arguments),
+            environment: shell.wholeEnvironment,
             workingDirectory: "/",
             platformOptions: .ownSession,
             input: .inputWriter,

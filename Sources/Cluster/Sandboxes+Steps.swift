@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 
@@ -39,7 +40,7 @@ extension Sandboxes {
 
     /// Runs initdb in a fresh directory; what an unfinished start left there is removed first.
     private func make(_ place: ServerDirectory, _ wish: Wish) async throws -> Sandbox.Record {
-        let binaries = try await ServerBinaries.find(major: wish.major)
+        let binaries = try await Installation.server(major: wish.major)
         try Task.checkCancellation()
         try await withoutCancellation {
             try await halt(place)
@@ -47,12 +48,11 @@ extension Sandboxes {
             try place.make()
             // The same script as the watchdog's; nothing is started, and its input ends after one word.
             let password = String(UInt64.random(in: 0 ... .max), radix: 36)
-            let outcome = try await Program.script(
-                Keeper.script,
+            let outcome = try await Program.ofServer(
+                script: Keeper.script,
                 [place.path, binaries.directory, "--no-sync"],
-                binaries: binaries,
-                input: "initialise \(password)\n"
-            )
+                environment: binaries.serverEnvironment
+            ).run(input: "initialise \(password)\n")
             guard outcome.output.contains("initialised 0") else {
                 throw place.failure("could not initialise a server in \"\(place.path)\"", logFrom: 0)
             }
@@ -109,11 +109,10 @@ extension Sandboxes {
         try await place.write(ServerDirectory.settingsText(settings), to: "martlet.conf")
         let logStart = place.logSize
         try await withoutCancellation {
-            let outcome = try await Program(
-                path: binaries.program("pg_ctl"),
-                arguments: ["start", "-W", "-s", "-D", place.data, "-l", place.log],
-                environment: binaries.environment,
-                user: .needed
+            let outcome = try await Program.ofServer(
+                binaries.program("pg_ctl"),
+                ["start", "-W", "-s", "-D", place.data, "-l", place.log],
+                environment: binaries.serverEnvironment
             ).run()
             guard outcome.isSuccess else { throw place.failure("could not start the server", logFrom: logStart) }
         }
@@ -136,11 +135,11 @@ extension Sandboxes {
     }
 
     /// The installation a sandbox was made with, or another one of its major version when that has gone.
-    private func binaries(of record: Sandbox.Record) async throws -> ServerBinaries {
+    private func binaries(of record: Sandbox.Record) async throws -> Installation {
         do {
-            return try await ServerBinaries(at: record.binaries)
+            return try await Installation.server(directory: record.binaries)
         } catch is PostgresError {
-            return try await ServerBinaries.find(major: record.major)
+            return try await Installation.server(major: record.major)
         }
     }
 

@@ -1,3 +1,4 @@
+public import Catalog
 import Foundation
 public import Postgres
 import Synchronization
@@ -7,7 +8,7 @@ import Synchronization
 /// Its log stays in its directory, and errors quote the end of it.
 public final class Server: Sendable {
     /// The installation it runs from.
-    public let binaries: ServerBinaries
+    public let binaries: Installation
 
     /// The directory with the data, the log and the socket.
     public var directory: String { place.path }
@@ -30,7 +31,7 @@ public final class Server: Sendable {
 
     init(
         _ configuration: ServerConfiguration,
-        binaries: ServerBinaries,
+        binaries: Installation,
         place: ServerDirectory,
         keeper: Keeper,
         socket: String

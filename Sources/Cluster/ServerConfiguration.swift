@@ -1,7 +1,9 @@
+public import Catalog
+
 /// What a server of ours is to be: which version, where its data are, what it listens on, which settings it has.
 public struct ServerConfiguration: Sendable {
-    /// Which installation to run; nil finds one with ``ServerBinaries/find(major:directory:)``.
-    public var binaries: ServerBinaries?
+    /// Which installation to run; nil finds one with ``Catalog/Installation/server(major:directory:)``.
+    public var binaries: Installation?
 
     /// The wanted major version when ``binaries`` is nil; nil takes the preferred installation.
     public var major: Int?

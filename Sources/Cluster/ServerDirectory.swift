@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 
@@ -87,9 +88,9 @@ struct ServerDirectory: Sendable, Hashable {
     /// Writes a file as the server's account, whole or not at all.
     func write(_ text: String, to name: String) async throws {
         let script = #"umask 077; cat >"$1/$2.tmp" && mv -f "$1/$2.tmp" "$1/$2""#
-        let outcome = try await Program.script(script, [path, name], input: text)
+        let outcome = try await Program.ofServer(script: script, [path, name]).run(input: text)
         guard outcome.isSuccess else {
-            throw PostgresError("could not write file \"\(path)/\(name)\"", detail: outcome.output)
+            throw PostgresError("could not write file \"\(path)/\(name)\"", detail: outcome.complaint)
         }
     }
 

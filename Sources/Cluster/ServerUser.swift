@@ -1,5 +1,5 @@
+import Catalog
 import Foundation
-import Subprocess
 
 /// The unprivileged account that runs a server when we are root, because PostgreSQL refuses to run as root.
 ///
@@ -50,11 +50,19 @@ extension ServerUser {
     }
 }
 
-extension PlatformOptions {
-    /// A session of its own, so that ^C in our terminal does not reach the program.
-    static var ownSession: PlatformOptions {
-        var options = PlatformOptions()
-        options.createSession = true
-        return options
+extension Program {
+    /// A program that runs as the account of our servers.
+    static func ofServer(_ path: String, _ arguments: [String], environment: [String: String?] = [:]) -> Program {
+        let (path, arguments) = ServerUser.command(as: .needed, path, arguments)
+        return Program(path: path, arguments: arguments, environment: environment)
+    }
+
+    /// A shell script that runs as the account of our servers, with its arguments as `$1`, `$2`….
+    static func ofServer(
+        script: String,
+        _ arguments: [String],
+        environment: [String: String?] = [:]
+    ) -> Program {
+        ofServer("/bin/sh", ["-c", script, "martlet"] + arguments, environment: environment)
     }
 }

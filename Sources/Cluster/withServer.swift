@@ -1,3 +1,4 @@
+import Catalog
 import Postgres
 
 /// Runs a PostgreSQL server for as long as `body` runs.
@@ -15,8 +16,8 @@ public func withServer<Result>(
     _ configuration: ServerConfiguration = ServerConfiguration(),
     _ body: (Server) async throws -> Result
 ) async throws -> Result {
-    let binaries: ServerBinaries =
-        if let given = configuration.binaries { given } else { try await .find(major: configuration.major) }
+    let binaries: Installation =
+        if let given = configuration.binaries { given } else { try await .server(major: configuration.major) }
     try Task.checkCancellation()
     let place = try configuration.directory.map(ServerDirectory.init(path:)) ?? .temporary()
     if configuration.directory != nil { try place.make() }

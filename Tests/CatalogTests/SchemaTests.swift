@@ -145,7 +145,7 @@ struct SchemaTests {
                 snapshot: nil,
                 excluding: [QualifiedName(schema: "public", name: "leave")],
                 options: SchemaArchive.Options(),
-                with: try ClientPrograms.find(atLeast: major),
+                with: try await Installation.client(atLeast: major),
                 to: URL(filePath: directory + "/archive")
             )
             let before = try await archive.script(.preData) { _ in true }.text
@@ -158,7 +158,7 @@ struct SchemaTests {
     }
 
     @Test func `no pg_dump is new enough for a server of the future`() {
-        let error = #expect(throws: PostgresError.self) { try ClientPrograms.find(atLeast: 99) }
+        let error = #expect(throws: PostgresError.self) { try await Installation.client(atLeast: 99) }
         #expect(error?.message == "no pg_dump of version 99 or later was found")
     }
 }

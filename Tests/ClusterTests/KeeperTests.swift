@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Testing
 
@@ -10,14 +11,13 @@ struct KeeperTests {
         arguments: ["", "initialise secret\n", "initialise secret\nstart\n", "initialise secret\nstart\nstart\n"]
     )
     func `nothing is left when the pipe closes at once after`(words: String) async throws {
-        let binaries = try await ServerBinaries.find()
+        let binaries = try await Installation.server()
         let place = try ServerDirectory.temporary()
-        let outcome = try await Program.script(
-            Keeper.script,
+        let outcome = try await Program.ofServer(
+            script: Keeper.script,
             [place.path, binaries.directory, "--no-sync", place.path],
-            binaries: binaries,
-            input: words
-        )
+            environment: binaries.serverEnvironment
+        ).run(input: words)
         #expect(
             outcome.output.split(separator: "\n").filter { $0.hasPrefix("started") }.count
                 == outcome.output.split(separator: "\n").filter { $0.hasPrefix("ended") }.count

@@ -20,7 +20,7 @@ struct AbortTests {
                         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA also_mine; CREATE TYPE mood AS ENUM ('ok')"
                     )
                     let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
-                    let programs = try ClientPrograms.find(atLeast: source.binaries.major)
+                    let programs = try await Installation.client(atLeast: source.binaries.major)
                     let before = try await programs.definitions(of: shop)
                     let empty = try await programs.definitions(of: move.target)
                     try await giveUp(move, isRunning: isRunning)

@@ -1,3 +1,4 @@
+public import Catalog
 public import Cluster
 import Foundation
 import Postgres
@@ -19,7 +20,7 @@ public enum TestServer {
 
     /// The majors that are installed here, the one of the system first, then upwards.
     ///
-    /// Looks where `ServerBinaries.installed()` looks, and in the caches that scripts/postgres-versions fills.
+    /// Looks where `Installation.servers()` looks, and in the caches that scripts/postgres-versions fills.
     public static var availableMajors: [Int] {
         get async {
             let all = await installations.all.map(\.major)
@@ -31,9 +32,9 @@ public enum TestServer {
     /// The installation of a major version; nil takes the system's.
     ///
     /// - Throws: a `PostgresError` when it is not installed.
-    public static func binaries(major: Int? = nil) async throws -> ServerBinaries {
+    public static func binaries(major: Int? = nil) async throws -> Installation {
         if let found = await installations.all.first(where: { major == nil || $0.major == major }) { return found }
-        return try await ServerBinaries.find(major: major)
+        return try await Installation.server(major: major)
     }
 
     /// The shared server of a role and a major version; nil takes the system's version.
@@ -53,9 +54,9 @@ public enum TestServer {
 
 /// The installations, looked for once; an actor because every parallel test asks, and the first one must do the work.
 private actor Installations {
-    private var found: Task<[ServerBinaries], Never>?
+    private var found: Task<[Installation], Never>?
 
-    var all: [ServerBinaries] {
+    var all: [Installation] {
         get async {
             let task = found ?? Task { await Self.search() }
             found = task
@@ -63,14 +64,16 @@ private actor Installations {
         }
     }
 
-    private static func search() async -> [ServerBinaries] {
+    private static func search() async -> [Installation] {
         let root = URL(filePath: #filePath).appending(path: "../../..").standardized.path(percentEncoded: false)
-        var all = await ServerBinaries.installed()
+        var all = await Installation.servers()
         let caches = [ProcessInfo.processInfo.environment["MARTLET_CACHE"], "/var/cache/martlet", root + "/.cache"]
         for cache in caches.compactMap({ $0 }) {
             for major in 14...20 where !all.contains(where: { $0.major == major }) {
                 // A version that was not fetched is one that tests skip.
-                guard let one = try? await ServerBinaries(at: "\(cache)/postgresql/\(major)") else { continue }
+                guard let one = try? await Installation.server(directory: "\(cache)/postgresql/\(major)") else {
+                    continue
+                }
                 all.append(one)
             }
         }
@@ -82,14 +85,14 @@ private actor Installations {
 private actor ServerPool {
     private var servers: [TestServer.Key: Task<Server, any Error>] = [:]
 
-    func server(_ key: TestServer.Key, _ binaries: ServerBinaries) async throws -> Server {
+    func server(_ key: TestServer.Key, _ binaries: Installation) async throws -> Server {
         let task = servers[key] ?? Task { try await Self.start(binaries) }
         servers[key] = task
         return try await task.value
     }
 
     /// Leaves the scope of a server open until the process ends; its watchdog closes it then.
-    private static func start(_ binaries: ServerBinaries) async throws -> Server {
+    private static func start(_ binaries: Installation) async throws -> Server {
         let (started, sender) = AsyncThrowingStream<Server, any Error>.makeStream()
         Task {
             do {

@@ -1,3 +1,4 @@
+import Catalog
 import Cluster
 import Foundation
 import Postgres

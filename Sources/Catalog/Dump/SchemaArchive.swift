@@ -26,7 +26,7 @@ public struct SchemaArchive: Sendable {
         public let description: String
     }
 
-    private let programs: ClientPrograms
+    private let programs: Installation
     private let options: Options
     private let file: URL
 
@@ -39,7 +39,7 @@ public struct SchemaArchive: Sendable {
         snapshot: String?,
         excluding tables: [QualifiedName],
         options: Options,
-        with programs: ClientPrograms,
+        with programs: Installation,
         to file: URL
     ) async throws -> SchemaArchive {
         let (conninfo, secrets) = source.forChildProcess
@@ -96,7 +96,7 @@ public struct SchemaArchive: Sendable {
     }
 }
 
-extension ClientPrograms {
+extension Installation {
     /// The definitions of a database as statements, without what differs from one run of pg_dump to the next.
     ///
     /// For comparing: two dumps by the same programs are equal when the definitions are.
@@ -111,44 +111,25 @@ extension ClientPrograms {
         )
     }
 
-    /// Runs one of the programs.
+    /// Runs one of the programs and returns what it printed; throws what it complained of.
     ///
-    /// - Parameters:
-    ///   - program: Its name.
-    ///   - arguments: Its command line.
-    ///   - secrets: Environment variables that carry passwords, which must not be on a command line.
-    /// - Returns: what it printed.
-    /// - Throws: what it complained of.
+    /// `secrets`: environment variables that carry passwords, which must not be on a command line.
     fileprivate func run(
-        _ program: String,
+        _ name: String,
         _ arguments: [String],
         _ secrets: [String: String] = [:]
     ) async throws -> String {
-        try await withOwnThread("martlet.\(program)") {
-            let process = Process()
-            let output = Pipe()
-            let errors = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID().uuidString).err")
-            _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
-            // The file only holds what the program complained of.
-            defer { try? FileManager.default.removeItem(at: errors) }
-            process.executableURL = URL(filePath: path(program))
-            process.arguments = arguments
-            process.environment = ChildEnvironment.make(for: directory, adding: secrets)
-            process.standardOutput = output
-            process.standardError = try FileHandle(forWritingTo: errors)
-            process.standardInput = FileHandle.nullDevice
-            try process.run()
-            let text = output.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            guard process.terminationStatus == 0 else {
-                let complaint = try String(contentsOf: errors, encoding: .utf8)
-                throw PostgresError(
-                    "\(program) could not read or write the definitions of the schema",
-                    detail: complaint.trimmingCharacters(in: .whitespacesAndNewlines),
-                    hint: "The program was \(path(program)), version \(majorVersion)."
-                )
-            }
-            return String(decoding: text, as: UTF8.self)
+        let path = try program(name)
+        let environment = additionalEnvironment.merging(secrets) { $1 }
+        let outcome = try await Program(path: path, arguments: arguments, environment: environment).run()
+        guard outcome.isSuccess else {
+            try Task.checkCancellation()
+            throw PostgresError(
+                "\(name) could not read or write the definitions of the schema",
+                detail: outcome.complaint,
+                hint: "The program was \(path), version \(version)."
+            )
         }
+        return outcome.output
     }
 }

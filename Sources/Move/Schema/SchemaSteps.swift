@@ -15,7 +15,7 @@ struct SchemaSteps: Sendable {
 
     /// Dumps the definitions as the snapshot sees them and makes the tables, in one transaction with its entry in the journal.
     func makeTables(_ selection: Selection, snapshot: Snapshot, sourceMajor: Int) async throws {
-        let programs = try ClientPrograms.find(atLeast: sourceMajor)
+        let programs = try await Installation.client(atLeast: sourceMajor)
         let archive = try await SchemaArchive.dump(
             endpoints.source,
             snapshot: snapshot.id,

@@ -94,7 +94,9 @@ struct Demo: Sendable {
         )
         let board = Switchboard(lines.old)
         let plan = try await workload(servers)
-        let programs = try ClientPrograms.find(atLeast: try await withConnection(to: servers.old) { $0.majorVersion })
+        let programs = try await Installation.client(
+            atLeast: try await withConnection(to: servers.old) { $0.majorVersion }
+        )
         let before = try await programs.definitions(of: servers.old)
         steps.begin("starting \(wish.writers) writers and \(wish.readers) readers")
         return try await withWorkload(plan, on: board) { workload in

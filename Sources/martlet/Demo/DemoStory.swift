@@ -26,7 +26,7 @@ struct DemoStory: Sendable {
     }
 
     /// Plays it; `definitions` are those of the source before anything of martlet was there.
-    func play(definitions: String, programs: ClientPrograms) async throws -> DemoReport {
+    func play(definitions: String, programs: Installation) async throws -> DemoReport {
         var report = DemoReport()
         try await begin()
         try await copy(&report)
@@ -133,7 +133,7 @@ struct DemoStory: Sendable {
     private func finish(
         _ report: inout DemoReport,
         definitions: String,
-        programs: ClientPrograms
+        programs: Installation
     ) async throws {
         steps.begin("stopping the application, removing everything of martlet")
         try await workload.stop()

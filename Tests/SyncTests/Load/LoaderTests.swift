@@ -69,7 +69,7 @@ struct LoaderTests {
     /// Makes the tables on the target as a move does.
     private static func prepareTarget(_ places: DatabasePair.Places) async throws {
         let major = try await withConnection(to: places.source) { $0.majorVersion }
-        let programs = try ClientPrograms.find(atLeast: major)
+        let programs = try await Installation.client(atLeast: major)
         try await withTemporaryDirectory { directory in
             let archive = try await SchemaArchive.dump(
                 places.source,

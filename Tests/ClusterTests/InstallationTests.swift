@@ -1,18 +1,19 @@
+import Catalog
 import Cluster
 import Postgres
 import TestSupport
 import Testing
 
-struct ServerBinariesTests {
+struct InstallationTests {
     @Test func `a missing major is told with the package that brings it`() async {
-        let error = await #expect(throws: PostgresError.self) { try await ServerBinaries.find(major: 9) }
+        let error = await #expect(throws: PostgresError.self) { try await Installation.server(major: 9) }
         #expect(error?.message == "could not find a PostgreSQL 9 server")
         #expect(error?.hint?.contains("apt-get install postgresql-9") == true)
     }
 
     @Test func `a directory without a server is an error`() async {
-        let error = await #expect(throws: PostgresError.self) { try await ServerBinaries(at: "/usr") }
-        #expect(error?.message == "could not find a PostgreSQL server in \"/usr\"")
+        let error = await #expect(throws: PostgresError.self) { try await Installation.server(directory: "/usr") }
+        #expect(error?.message == "could not find PostgreSQL in \"/usr\"")
     }
 
     @Test(arguments: await TestServer.availableMajors)
