@@ -33,11 +33,33 @@ struct AbortTests {
         }
     }
 
-    private func giveUp(_ move: KillTests.Move, isRunning: Bool) async throws {
+    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    func `an abort that keeps the copy removes only what served the move`(isRunning: Bool) async throws {
+        try await withServer { source in
+            try await withServer { target in
+                try await withTemporaryDirectory { directory in
+                    let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
+                    try await execute(target.connection(), "CREATE DATABASE shop")
+                    let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    let programs = try await Installation.client(atLeast: source.binaries.major)
+                    let before = try await programs.definitions(of: shop)
+                    try await giveUp(move, isRunning: isRunning, "--keep-copy")
+                    let rows: SQL = "SELECT count(*) FROM public.customers"
+                    #expect(try await ask(move.target, rows) == ask(shop, rows))
+                    #expect(
+                        try await ask(move.target, "SELECT count(*) FROM pg_namespace WHERE nspname = 'martlet'") == "0"
+                    )
+                    #expect(try await programs.definitions(of: shop) == before)
+                }
+            }
+        }
+    }
+
+    private func giveUp(_ move: KillTests.Move, isRunning: Bool, _ options: String...) async throws {
         let migration = try await move.run("migrate") { process in
             try await KillTests().following(move)
             if isRunning {
-                let aborted = try await move.run("abort")
+                let aborted = try await move.run("abort", options)
                 #expect(aborted.status == 0, "\(aborted.error)")
             } else {
                 kill(process, SIGINT)
@@ -45,7 +67,7 @@ struct AbortTests {
         }
         #expect(migration.status == (isRunning ? 0 : 130), "\(migration.error)")
         guard !isRunning else { return }
-        let aborted = try await move.run("abort")
+        let aborted = try await move.run("abort", options)
         #expect(aborted.status == 0, "\(aborted.error)")
     }
 }

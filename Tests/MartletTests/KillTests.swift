@@ -15,9 +15,10 @@ struct KillTests {
 
         func run(
             _ command: String,
+            _ options: [String] = [],
             meddle: (Int32) async throws -> Void = { _ in }
         ) async throws -> MartletProgram.Outcome {
-            var arguments = [command, "--target", target.secretURI]
+            var arguments = [command, "--target", target.secretURI] + options
             if command != "cutover" { arguments += ["--source", source.secretURI] }
             if ["migrate", "finish", "abort"].contains(command) { arguments += ["--work-dir", directory] }
             return try await program.run(arguments, meddle: meddle)

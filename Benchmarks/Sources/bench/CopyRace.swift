@@ -25,6 +25,10 @@ struct CopyRace {
         var contenders = [
             Contender("pg_dump \\| psql", #"pg_dump "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET""#),
             Contender(
+                "pg_dump \\| psql, ANALYZE",
+                #"pg_dump "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET" && psql -X -q -c ANALYZE "$TARGET""#
+            ),
+            Contender(
                 "pg_dump -j2, pg_restore -j2",
                 #"pg_dump -Fd -Z0 -j2 -f "$SCRATCH/dump" "$SOURCE" && pg_restore -j2 -d "$TARGET" "$SCRATCH/dump""#
             ),

@@ -34,8 +34,8 @@ struct Report {
         return """
             ## Full copy of `pgbench -s \(options.scale)`
 
-            Into an empty database, rows compared afterwards. martlet's and pgcopydb's time includes ANALYZE, that \
-            of the others does not.
+            Into an empty database, rows compared afterwards. pgcopydb and martlet end with ANALYZE, as a database needs \
+            it before it is used; `pg_dump | psql` stands there without and with it.
 
             | | seconds | to the best peer | client | source | target | memory MB |
             |---|---|---|---|---|---|---|

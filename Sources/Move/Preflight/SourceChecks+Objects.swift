@@ -36,11 +36,15 @@ extension SourceChecks {
         let roots = source.tables.filter { $0.kind == .partitioned && !$0.isPartition }
         guard !roots.isEmpty else { return nil }
         let leaves = source.tables.filter { $0.kind == .ordinary && $0.isPartition }
+        let what = "\(Finding.count(roots.count, "partitioned table")) with \(Finding.count(leaves.count, "partition"))"
+        let names = Finding.named(roots.map(\.name.description))
+        guard !options.isOnce else { return Finding("source.partitioned", .pass, what, detail: names) }
         return Finding(
             "source.partitioned",
-            .pass,
-            "\(Finding.count(roots.count, "partitioned table")) with \(Finding.count(leaves.count, "partition"))",
-            detail: "\(Finding.named(roots.map(\.name.description)))"
+            .warning,
+            "\(what): a TRUNCATE of a single partition will not be followed",
+            detail: "\(names) Until the cutover use DELETE there, or truncate the whole table. "
+                + "If it has happened, martlet verify tells."
         )
     }
 

@@ -100,6 +100,9 @@ public struct Differences: Codable, Sendable, Hashable {
     /// How many keys are listed at most.
     static let listed = 100
 
+    /// How many keys people are shown of each table.
+    static let shown = 10
+
     /// Rows that differ in any way.
     public var count: Int { onlyInSource + onlyInTarget + different }
 
@@ -144,9 +147,15 @@ extension TableVerdict {
             \(differences.different) different\(more)
             """
         )
-        lines += differences.keys.map { difference in
+        let shown = differences.keys.prefix(Differences.shown)
+        lines += shown.map { difference in
             let key = difference.key.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             return "  (\(key.joined(separator: ", "))): \(difference.kind.phrase)"
+        }
+        if !shown.isEmpty, differences.count > shown.count {
+            lines.append(
+                "  and \(differences.count - shown.count) more; --json lists up to \(Differences.listed) of them"
+            )
         }
         return lines
     }

@@ -59,12 +59,20 @@ struct MigrateCommand: Command {
         return options
     }
 
+    /// The local time as 14:05:09, whatever the locale.
+    private static let clock = Date.VerbatimFormatStyle(
+        format:
+            "\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits)",
+        timeZone: .current,
+        calendar: Calendar(identifier: .gregorian)
+    )
+
     func run(output: Output) async throws -> ExitStatus {
         let endpoints = try endpoints.endpoints()
         if let status = try await assess(endpoints, output) { return status }
         let directory = work.url(for: endpoints.source)
         let monitor = Monitor(endpoints: endpoints, directory: directory) { event in
-            if !output.isTerminal { output.talk("\(Date().formatted(date: .omitted, time: .standard))  \(event)") }
+            if !output.isTerminal { output.talk("\(Date().formatted(Self.clock))  \(event)") }
         }
         let migration = Migration(endpoints: endpoints, options: options, directory: directory, monitor: monitor)
         let view = LiveView(output: output)

@@ -98,7 +98,7 @@ struct PreflightTableTests {
         ),
         Case(
             check: "source.partitioned",
-            level: .pass,
+            level: .warning,
             setup: [
                 "CREATE TABLE \(hostile) (id int PRIMARY KEY) PARTITION BY RANGE (id)",
                 "CREATE TABLE part PARTITION OF \(hostile) DEFAULT",
