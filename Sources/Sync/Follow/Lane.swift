@@ -392,6 +392,8 @@ final class Lane {
                 pipeline.tag = frame.start
                 try replay.take(frame, from: base)
             }
+            // What fails from here on is no single row's fault.
+            pipeline.tag = end
             position = finish
             try commitOpenGroup(isDurable: true)
         } catch  where !error.isConnectionLoss && error != .cancelled {
