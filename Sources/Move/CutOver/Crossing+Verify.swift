@@ -8,6 +8,7 @@ extension Crossing {
     /// Compares everything at one position while both servers work, and keeps the verdict.
     func verify(_ follower: Follower, _ ask: Ask.Verify, _ journal: Connection) async throws -> Verdict {
         run.monitor.activity("comparing both databases")
+        try await withNeutralConnection(to: run.endpoints[direction.left]) { try partitions.note($0) }
         var verdict = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,

@@ -44,6 +44,7 @@ struct Crossing: Sendable {
     let plan: FollowPlan
     /// The tables as they are on the server that is left.
     let selection: Selection
+    let partitions = PartitionFiles()
 
     private var left: ConnectionString { run.endpoints[direction.left] }
     private var entered: ConnectionString { run.endpoints[direction.entered] }
@@ -106,7 +107,8 @@ struct Crossing: Sendable {
 
     /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
     private func approach(_ follower: Follower, _ journal: Connection) async throws {
-        if !follower.isListening {
+        let changed = try await withNeutralConnection(to: left) { try partitions.changed(on: $0) }
+        if !follower.isListening || !changed.isEmpty {
             let verdict = try await verify(follower, Ask.Verify(), journal)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
@@ -214,6 +216,19 @@ struct Crossing: Sendable {
 
     // MARK: Behind the fence
 
+    /// What happened to a single partition is not in the stream, so that its rows must be compared again.
+    private func refusePartitions(changedOn server: Connection) throws {
+        let changed = try partitions.changed(on: server)
+        guard !changed.isEmpty else { return }
+        let names = try server.query("SELECT oid::regclass::text AS name FROM unnest($1::oid[]) AS oid", changed)
+            .map { row throws(PostgresError) in try row("name", as: String.self) }
+        throw PostgresError(
+            "partitions were truncated, rewritten, dropped or detached while the \(direction.verb) was prepared",
+            detail: "Their names or OIDs: \(names.joined(separator: ", ")).",
+            hint: "Run martlet \(direction.verb) again; it begins with comparing everything."
+        )
+    }
+
     private func stopWriters(_ crossed: inout Crossed, _ follower: Follower, _ journal: Connection) async throws {
         let clock = ContinuousClock()
         var lockedAt = clock.now
@@ -236,6 +251,7 @@ struct Crossing: Sendable {
                     try await OtherData.copyLargeObjects(from: server, to: other)
                     return try OtherData.copySequences(from: server, to: other)
                 }
+                try refusePartitions(changedOn: server)
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
                     try await compareAtRest(follower.takeChangedKeys(), catalogs: crossed.catalogs)
                 }

@@ -44,7 +44,7 @@ extension SourceChecks {
             .warning,
             "\(what): a TRUNCATE of a single partition will not be followed",
             detail: "\(names) Until the cutover use DELETE there, or truncate the whole table. "
-                + "If it has happened, martlet verify tells."
+                + "If it happens, the cutover finds the difference and refuses."
         )
     }
 
