@@ -60,7 +60,7 @@ struct AbortTests {
             try await KillTests().following(move)
             if isRunning {
                 let aborted = try await move.run("abort", options)
-                #expect(aborted.status == 0, "\(aborted.error)")
+                try #require(aborted.status == 0, "\(aborted.error)")
             } else {
                 kill(process, SIGINT)
             }
@@ -68,6 +68,6 @@ struct AbortTests {
         #expect(migration.status == (isRunning ? 0 : 130), "\(migration.error)")
         guard !isRunning else { return }
         let aborted = try await move.run("abort", options)
-        #expect(aborted.status == 0, "\(aborted.error)")
+        try #require(aborted.status == 0, "\(aborted.error)")
     }
 }

@@ -72,11 +72,12 @@ struct KillTests {
             try await following(move)
             try await workload.stop()
             let cutover = try await move.run("cutover")
-            #expect(cutover.status == 0, "\(cutover.error)")
+            // A move that is not finished would be waited for: what fails ends the test.
+            try #require(cutover.status == 0, "\(cutover.error)")
             let verdict = try await move.run("verify")
-            #expect(verdict.status == 0, "\(verdict.output)\(verdict.error)")
+            try #require(verdict.status == 0, "\(verdict.output)\(verdict.error)")
             let finished = try await move.run("finish")
-            #expect(finished.status == 0, "\(finished.error)")
+            try #require(finished.status == 0, "\(finished.error)")
             try await group.waitForAll()
         }
         let verdict = try await move.run("verify")

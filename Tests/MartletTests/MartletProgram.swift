@@ -39,7 +39,11 @@ struct MartletProgram {
             output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20)
         ) { execution in
-            try await meddle(execution.processIdentifier.value)
+            do { try await meddle(execution.processIdentifier.value) } catch {
+                // A program that nobody ends any more would be waited for.
+                kill(execution.processIdentifier.value, SIGKILL)
+                throw error
+            }
         }
         let status =
             switch result.terminationStatus {

@@ -33,7 +33,7 @@ struct PartitionTests {
         let migration = try await move.run("migrate") { _ in
             try await KillTests().following(move)
             let verdict = try await move.run("verify")
-            #expect(verdict.status == 0, "\(verdict.output)\(verdict.error)")
+            try #require(verdict.status == 0, "\(verdict.output)\(verdict.error)")
             try await execute(move.source, #"TRUNCATE "High""#)
             let refused = try await move.run("cutover")
             #expect(refused.status != 0)
@@ -41,10 +41,10 @@ struct PartitionTests {
             try await execute(move.source, "INSERT INTO sale VALUES (1)")
             try await execute(move.target, #"TRUNCATE "High""#)
             let done = try await move.run("cutover")
-            #expect(done.status == 0, "\(done.error)")
+            try #require(done.status == 0, "\(done.error)")
             #expect(try await ask(move.target, "SELECT count(*) FROM sale") == "51")
             let finished = try await move.run("finish")
-            #expect(finished.status == 0, "\(finished.error)")
+            try #require(finished.status == 0, "\(finished.error)")
         }
         #expect(migration.status == 0, "\(migration.error)")
     }

@@ -41,9 +41,9 @@ struct TruncateTests {
                 }
             }
             let verdict = try await move.run("verify")
-            #expect(verdict.status == 0, "\(verdict.output)\(verdict.error)")
+            try #require(verdict.status == 0, "\(verdict.output)\(verdict.error)")
             let aborted = try await move.run("abort")
-            #expect(aborted.status == 0, "\(aborted.error)")
+            try #require(aborted.status == 0, "\(aborted.error)")
             try await group.waitForAll()
         }
     }

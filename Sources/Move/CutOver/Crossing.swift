@@ -56,6 +56,7 @@ struct Crossing: Sendable {
         conductor: Conductor,
         _ journal: Connection
     ) async throws -> Crossed {
+        try await catchUp()
         let obstacles = try await self.obstacles(ask)
         guard obstacles.isEmpty else {
             throw PostgresError("cannot \(direction.verb) now", detail: obstacles.joined(separator: "; ") + ".")
@@ -105,6 +106,20 @@ struct Crossing: Sendable {
 
     // MARK: Before the fence
 
+    /// How many seconds the stream may be behind when writers are stopped.
+    private static let mostLag = 30.0
+
+    private var lag: Double { run.monitor.report.lag?.seconds ?? 0 }
+
+    /// Gives a stream that was just taken up again a minute; one that stays behind is an obstacle.
+    private func catchUp() async throws {
+        let end = ContinuousClock.now + .seconds(60)
+        while lag > Self.mostLag, ContinuousClock.now < end {
+            run.monitor.activity("catching up before the \(direction.verb)")
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
     /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
     private func approach(_ follower: Follower, _ journal: Connection) async throws {
         let changed = try await withNeutralConnection(to: left) { try partitions.changed(on: $0) }
@@ -125,8 +140,7 @@ struct Crossing: Sendable {
                 .map { row throws(PostgresError) in try row("gid", as: String.self) }
         }
         obstacles += prepared.map { "prepared transaction \"\($0)\" holds locks on the server that is left" }
-        let lag = run.monitor.report.lag?.seconds ?? 0
-        if lag > 30 { obstacles.append("the stream is \(Int(lag)) seconds behind") }
+        if lag > Self.mostLag { obstacles.append("the stream is \(Int(lag)) seconds behind") }
         guard direction == .forward, ask.keepsWayBack else { return obstacles }
         let (level, free) = try await withNeutralConnection(to: entered) { server in
             let row = try server.query(
