@@ -50,10 +50,7 @@ final class Lane {
     let keyBytes = Bytes(capacity: 256)
     let scratch = Bytes()
 
-    private(set) var tables: [UInt32: (table: LaneTable, statements: ApplyStatements)] = [:]
-    /// What ``counted(_:)`` found last, by the low bits of the OID: a dictionary's hash per change costs more than the rest.
-    private var recent: ContiguousArray<Found>
-    private var relations: [UInt32: [UInt8]] = [:]
+    let tables: LaneTables
     private var reader: SpoolReader
     private let savePosition: PreparedStatement
 
@@ -63,12 +60,6 @@ final class Lane {
     private var lastDurable = Date.distantPast
     private var group = Group()
     private var transaction: LSN?
-
-    /// A relation of the stream; without an entry it is another lane's.
-    private struct Found {
-        var relation: UInt32 = 0
-        var entry: (table: LaneTable, statements: ApplyStatements)?
-    }
 
     /// What has been taken since the last commit on the target.
     private struct Group {
@@ -85,11 +76,7 @@ final class Lane {
         var transactions = 0
         var lastCommitTime: Int64 = 0
         var heartbeats: [Double] = []
-        /// What was known at the group's start of the tables that were described anew since then.
-        var replaced: [UInt32: Known?] = [:]
     }
-
-    private typealias Known = (table: LaneTable, statements: ApplyStatements, relation: [UInt8])
 
     init(
         _ configuration: Configuration,
@@ -109,7 +96,7 @@ final class Lane {
         self.changedKeys = changedKeys
         self.pipeline = pipeline
         encoder = RowEncoder(format: configuration.format)
-        recent = Self.nothingFound
+        tables = LaneTables(others: configuration.others)
         reader = SpoolReader(spool: spool, from: spool.start)
         let pgLSN: UInt32 = 3220
         savePosition = try pipeline.prepare(
@@ -186,36 +173,25 @@ final class Lane {
     private var isPassedOver: Bool { transaction.map { $0 < position } ?? true }
 
     /// The table of a relation, when a change of the running transaction counts for it.
-    func counted(_ relation: UInt32) throws(PostgresError) -> (table: LaneTable, statements: ApplyStatements)? {
-        guard let entry = try find(relation) else { return nil }
-        guard !isPassedOver, let transaction, transaction >= entry.table.watermark else { return nil }
-        return entry
-    }
-
-    private func find(
-        _ relation: UInt32
-    ) throws(PostgresError) -> (table: LaneTable, statements: ApplyStatements)? {
-        let place = Int(relation) & (recent.count - 1)
-        if recent[place].relation == relation { return recent[place].entry }
-        let entry = tables[relation]
-        if entry == nil, !configuration.others.contains(relation) {
+    func counted(_ relation: UInt32) throws(PostgresError) -> LaneTables.Entry? {
+        switch tables.place(of: relation) {
+        case .here(let entry):
+            guard !isPassedOver, let transaction, transaction >= entry.table.watermark else { return nil }
+            return entry
+        case .elsewhere: return nil
+        case .unknown:
             guard isPassedOver else { throw unknown(relation) }
             return nil
         }
-        recent[place] = Found(relation: relation, entry: entry)
-        return entry
     }
-
-    private static var nothingFound: ContiguousArray<Found> { ContiguousArray(repeating: Found(), count: 64) }
 
     /// Takes in how a table's columns are sent from now on.
     func learn(_ payload: UnsafeRawBufferPointer) throws(PostgresError) {
         let id = PgOutput.relation(of: payload)
         guard let watermark = configuration.tables[id] else { return }
         let bytes = Array(payload)
-        guard relations[id] != bytes else { return }
+        guard !tables.knows(bytes, of: id) else { return }
         if let entry = tables[id] { try send(entry.table, entry.statements) }
-        if group.replaced[id] == nil { group.replaced[id] = .some(known(id)) }
         let relation = PgOutput.Relation(payload)
         guard let target = schema.table(named: relation.name) else {
             throw PostgresError(
@@ -229,24 +205,8 @@ final class Lane {
             isReferenced: configuration.referenced.contains(id),
             watermark: watermark
         )
-        relations[id] = bytes
-        tables[id] = (table, ApplyStatements(table: table, format: configuration.format))
-        recent = Self.nothingFound
-    }
-
-    private func known(_ id: UInt32) -> Known? {
-        guard let entry = tables[id], let relation = relations[id] else { return nil }
-        return (entry.table, entry.statements, relation)
-    }
-
-    /// Goes back to what was known at the group's start: a change is read by the description that came before it.
-    private func forgetReplacements() {
-        for (id, known) in group.replaced {
-            tables[id] = known.map { ($0.table, $0.statements) }
-            relations[id] = known?.relation
-        }
-        group.replaced = [:]
-        recent = Self.nothingFound
+        let statements = ApplyStatements(table: table, format: configuration.format)
+        tables.describe(id, by: bytes, as: (table, statements))
     }
 
     private func note(_ message: PgOutput.Message) {
@@ -304,7 +264,7 @@ final class Lane {
 
     private func sendWithinTransaction() throws(PostgresError) {
         try open()
-        for (table, statements) in tables.values { try send(table, statements) }
+        for (table, statements) in tables.all { try send(table, statements) }
         group.changes = 0
         group.bytes = 0
     }
@@ -324,7 +284,7 @@ final class Lane {
         guard hasChanges || isDue else { return finishGroup(rows: false) }
         do {
             try open()
-            for (table, statements) in tables.values { try send(table, statements) }
+            for (table, statements) in tables.all { try send(table, statements) }
             try commitOpenGroup(isDurable: isDue)
         } catch  where Self.canReplay(error) {
             try replay(after: error)
@@ -351,6 +311,7 @@ final class Lane {
         let done = group
         group = Group()
         group.end = done.end
+        tables.keep()
         let lag = Date().timeIntervalSince1970 * 1000
         let isFirst = configuration.number == 0
         state.count { counters in
@@ -374,8 +335,8 @@ final class Lane {
     private func replay(after failure: PostgresError) throws(PostgresError) {
         try pipeline.send("ROLLBACK")
         try pipeline.synchronize()
-        forgetReplacements()
-        for (table, statements) in tables.values {
+        tables.goBack()
+        for (table, statements) in tables.all {
             table.changes.removeAll()
             statements.forget()
             if failure.table == nil || failure.table == table.name { table.trip() }
