@@ -216,13 +216,13 @@ extension Conductor {
         }
     }
 
-    /// Passes the point of no return of a rollback, then opens the old server.
+    /// Passes the point of no return of a rollback, then opens the old server, whose triggers go later.
     private func openOldServer(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
         var report = crossed.report
         try await withJournal { journal in
             try await report.measure("open the old server") {
                 try enter(.rolledBack, on: journal)
-                try await lowerFence(of: .source)
+                try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
             }
             try Self.answer(request, report, on: journal)
         }

@@ -25,7 +25,8 @@ struct Conductor: Sendable {
             case .rollingBack: try await undoRollback()
             case .copied: outcome = .copied
             case .rolledBack:
-                // A crash may have come between the entry into this phase and the opening of the old server.
+                // A crash may have come between the entry into this phase and the opening of the old server;
+                // without one, it is open, and only its triggers are still to be dropped.
                 try await lowerFence(of: .source)
                 outcome = .rolledBack
             case .switched: outcome = .switched
