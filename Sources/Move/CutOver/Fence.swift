@@ -55,7 +55,7 @@ struct Fence {
 
     /// Drops the triggers of an open fence, each by itself and for a moment at a time, so that nobody waits long.
     ///
-    /// May be repeated. What is still in the way after some seconds is left to the undo in the journal, which insists.
+    /// May be repeated. A trigger whose table somebody holds on to for long stays, for the undo in the journal, which insists.
     static func drop(on server: Connection) async throws {
         let rows = try server.query(MoveSQL.fenceTriggers)
         let tables = try rows.map { row throws(PostgresError) in

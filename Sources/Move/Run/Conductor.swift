@@ -25,9 +25,12 @@ struct Conductor: Sendable {
             case .rollingBack: try await undoRollback()
             case .copied: outcome = .copied
             case .rolledBack:
-                // A crash may have come between the entry into this phase and the opening of the old server;
-                // without one, it is open, and only its triggers are still to be dropped.
-                try await lowerFence(of: .source)
+                // A crash may have come between the entry into this phase and the opening of the old server.
+                // Whatever trigger cannot be dropped now, because somebody holds on to its table, waits for martlet finish.
+                try await withNeutralConnection(to: endpoints.source, application: "martlet fence") { source in
+                    try Fence.open(on: source)
+                    try await Fence.drop(on: source)
+                }
                 outcome = .rolledBack
             case .switched: outcome = .switched
             }
