@@ -252,7 +252,7 @@ extension Conductor {
         }
     }
 
-    /// Passes the point of no return of a rollback, then opens the old server.
+    /// Passes the point of no return of a rollback, then opens the old server, whose triggers go later.
     private func openOldServer(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
         var report = crossed.report
         do {
@@ -263,7 +263,9 @@ extension Conductor {
                 try await withJournal { try Self.answer(request, failure: error, on: $0) }
             }
         }
-        try await report.measure("open the old server") { try await lowerFence(of: .source) }
+        try await report.measure("open the old server") {
+            try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
+        }
         try await withJournal { try Self.answer(request, report, on: $0) }
         run.monitor.note(report)
         run.monitor.event("rolled back; writers stood still for \(Int(report.downtimeMilliseconds.rounded())) ms")

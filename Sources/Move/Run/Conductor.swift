@@ -26,7 +26,11 @@ struct Conductor: Sendable {
             case .copied: outcome = .copied
             case .rolledBack:
                 // A crash may have come between the entry into this phase and the opening of the old server.
-                try await lowerFence(of: .source)
+                // Whatever trigger cannot be dropped now, because somebody holds on to its table, waits for martlet finish.
+                try await withNeutralConnection(to: endpoints.source, application: "martlet fence") { source in
+                    try Fence.open(on: source)
+                    try await Fence.drop(on: source)
+                }
                 outcome = .rolledBack
             case .switched: outcome = .switched
             }
