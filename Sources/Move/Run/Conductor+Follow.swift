@@ -256,15 +256,16 @@ extension Conductor {
     private func openOldServer(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
         var report = crossed.report
         do {
-            try await withJournal { try await pass(into: .rolledBack, request, on: $0) }
+            try await report.measure("open the old server") {
+                try await withJournal { try await pass(into: .rolledBack, request, on: $0) }
+                try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
+            }
         } catch {
+            guard try await readPhase() == .rollingBack else { throw error }
             return try await withoutCancellation { [self] in
                 try await undoRollback()
                 try await withJournal { try Self.answer(request, failure: error, on: $0) }
             }
-        }
-        try await report.measure("open the old server") {
-            try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
         }
         try await withJournal { try Self.answer(request, report, on: $0) }
         run.monitor.note(report)
