@@ -321,12 +321,17 @@ private func startPosition(_ plan: FollowPlan, spooled: LSN, positions: [LSN]) a
     }
 }
 
-/// Settings of the session that streams.
+/// Settings of the session that streams, whose output functions write the text form of values.
+///
+/// They are those of ``Connection/useNeutralSettings(encoding:)`` that a value's text depends on: what a
+/// role or a database sets must not show. Without `search_path` a `regclass` of a table that is on the
+/// owner's path would come without its schema, and be found nowhere on the target.
 enum ReceiverSettings {
     static func sql(for connection: Connection, encoding: String) -> SQL {
         let limits: SQL = connection.majorVersion >= 17 ? "; SET transaction_timeout = 0" : ""
         return """
-            SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex';
+            SET search_path = pg_catalog; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
+            SET extra_float_digits = 3; SET bytea_output = 'hex';
             SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0;
             SET wal_sender_timeout = '5min'; SET logical_decoding_work_mem = '256MB';
             SET client_encoding = \(literal: encoding)\(limits)
