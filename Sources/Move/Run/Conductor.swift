@@ -120,7 +120,11 @@ struct Conductor: Sendable {
     private func makeTables(_ selection: Selection, _ snapshot: Snapshot) async throws {
         let hasSchema = try await withJournal { journal in
             try Journal.plan(selection.loads(lanes: run.options.lanes), on: journal)
-            return try Journal.migration(on: journal)?.hasSchema ?? false
+            let hasSchema = try Journal.migration(on: journal)?.hasSchema ?? false
+            if !hasSchema {
+                try SourceObjects(names: run.names, side: .source).noteCopiedIdentities(journal: journal)
+            }
+            return hasSchema
         }
         guard !hasSchema else { return }
         monitor.activity("making the tables")
