@@ -9,7 +9,8 @@ extension Connection {
     public func useNeutralSettings(encoding: String? = nil) throws(PostgresError) {
         var settings: [(String, String)] = [
             ("search_path", "pg_catalog"), ("datestyle", "ISO"), ("intervalstyle", "postgres"), ("timezone", "UTC"),
-            ("extra_float_digits", "3"), ("bytea_output", "hex"), ("array_nulls", "on"), ("xmloption", "content"), ("lc_monetary", "C"),
+            ("extra_float_digits", "3"), ("bytea_output", "hex"), ("array_nulls", "on"), ("xmloption", "content"),
+            ("lc_monetary", "C"),
             ("row_security", "off"), ("statement_timeout", "0"), ("lock_timeout", "0"),
             ("idle_in_transaction_session_timeout", "0"),
         ]
