@@ -115,6 +115,8 @@ struct MigrateCommand: Command {
             case .copied: "The copy is complete. Compare with martlet verify; martlet finish removes the journal."
             case .finished: "Finished: the application is on the new server, and nothing of martlet is left on either."
             case .aborted: "Aborted: the source is as it was before, and the copy on the target is removed."
+            case .abortedKeepingCopy:
+                "Aborted: the source is as it was before; the copy on the target is kept, and nothing keeps it up to date."
             case .rolledBack: "Rolled back: the application is on the old server. martlet finish removes what is left."
             case .switched: "Cut over, without a way back. martlet finish removes what is left."
             }
