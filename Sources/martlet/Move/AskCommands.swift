@@ -11,7 +11,7 @@ struct Asker: Sendable {
     let tell: @Sendable (String) -> Void
 
     init(target: ConnectionString, output: Output) {
-        self.init(target: target) { output.talk($0) }
+        self.init(target: target) { output.talk(prose: $0) }
     }
 
     init(target: ConnectionString, tell: @escaping @Sendable (String) -> Void) {
@@ -74,7 +74,7 @@ struct Asker: Sendable {
     private func activity(_ connection: Connection) throws -> String? {
         guard
             let row = try connection.query(
-                "SELECT coalesce(report ->> 'waiting', report ->> 'activity') AS activity FROM martlet.status"
+                "SELECT coalesce(report ->> 'waiting', nullif(report ->> 'activity', '')) AS activity FROM martlet.status"
             ).first
         else { return nil }
         return try row.optional("activity")
@@ -191,12 +191,12 @@ struct SwitchCommand {
             try output.json(dryRun)
         } else {
             output.result(
-                """
-                \(dryRun.tables) tables would be fenced, \(dryRun.sequences) sequences set; \
-                \(dryRun.sessions) sessions of applications are open; lag \(Painter.size(Int(clamping: dryRun.lagBytes)))
-                """
+                prose: """
+                    \(dryRun.tables) tables would be fenced, \(dryRun.sequences) sequences set; \
+                    \(dryRun.sessions) sessions of applications are open; lag \(Painter.size(Int(clamping: dryRun.lagBytes)))
+                    """
             )
-            for obstacle in dryRun.obstacles { output.result("in the way: \(obstacle)") }
+            for obstacle in dryRun.obstacles { output.result(prose: "in the way: \(obstacle)") }
             if dryRun.obstacles.isEmpty { output.result("nothing is in the way") }
         }
         return dryRun.obstacles.isEmpty ? .done : .foundProblems
@@ -210,7 +210,8 @@ struct SwitchCommand {
         }
         output.result(table.text)
         output.result(
-            "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
+            prose:
+                "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
                 + "\(report.sequences) sequences set"
         )
     }
