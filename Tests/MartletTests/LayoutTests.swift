@@ -34,6 +34,7 @@ struct LayoutTests {
         #expect(
             Layout.wrap("Make it with \"martlet sandbox\".", to: 24) == ["Make it with", "\"martlet sandbox\"."]
         )
+        #expect(Layout.wrap("it took 12.5 s, or", to: 12) == ["it took", "12.5 s, or"])
         #expect(Layout.wrap("look at martlet status", to: 16) == ["look at", "martlet status"])
     }
 

@@ -25,6 +25,14 @@ public struct Migration: Sendable {
         /// The application is on the new server, without a way back.
         case switched
 
+        /// Whether the journal stays until `finish` or `abort`.
+        var keepsJournal: Bool {
+            switch self {
+            case .copied, .rolledBack, .switched: true
+            case .finished, .aborted, .abortedKeepingCopy: false
+            }
+        }
+
         /// What the log says.
         var title: String {
             switch self {
@@ -59,13 +67,18 @@ public struct Migration: Sendable {
         do {
             let outcome = try await runThroughBreaks()
             monitor.end("ended: \(outcome.title)")
+            if outcome.keepsJournal { await keepEnd() }
             return outcome
         } catch {
             monitor.end(Task.isCancelled ? "stopped: asked to by ^C or a signal" : RunEnd.text(of: error))
-            // What cannot be written there is in the log, and the error that ended the run is what people must see.
-            try? await withoutCancellation { try await RunEnd.keepEvents(of: self) }
+            await keepEnd()
             throw error
         }
+    }
+
+    private func keepEnd() async {
+        // What cannot be written there is in the log, and the error that ended the run is what people must see.
+        try? await withoutCancellation { try await RunEnd.keep(of: self) }
     }
 
     private func runThroughBreaks() async throws -> Outcome {
@@ -80,7 +93,7 @@ public struct Migration: Sendable {
                 guard let since = brokenSince, Date().timeIntervalSince(since) < 600 else { throw error }
                 monitor.lost("\(error.message); trying again")
                 // The target may be the server that is gone.
-                try? await RunEnd.keepReport(of: self)
+                try? await RunEnd.keep(of: self)
                 try await Task.sleep(for: .seconds(2))
             }
         }

@@ -87,7 +87,11 @@ public final class Monitor: Sendable {
     /// Tells how a run ended, to the log and the journal; the terminal is told by the command itself.
     func end(_ text: String) {
         log.write(text)
-        state.withLock { $0.events.append(text) }
+        state.withLock {
+            $0.events.append(text)
+            $0.report.waiting = nil
+            $0.report.isDisconnected = nil
+        }
     }
 
     /// Tells that something failed after which the move goes on.
@@ -134,6 +138,7 @@ public final class Monitor: Sendable {
             state.sourcePosition = nil
             state.isPositionOld = true
             state.report.isDisconnected = true
+            state.report.activity = ""
         }
         waiting(text)
     }

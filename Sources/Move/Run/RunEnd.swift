@@ -15,28 +15,18 @@ enum RunEnd {
         errorMark + PostgresError(telling: error).whole
     }
 
-    /// Writes the events that are not in the journal yet.
-    static func keepEvents(of migration: Migration) async throws {
-        try await withFreeJournal(of: migration) { journal in
-            for event in migration.monitor.takeEvents() { try Journal.note(event, on: journal) }
-        }
-    }
-
-    /// Writes the report, for those who want to know what a run waits for.
-    static func keepReport(of migration: Migration) async throws {
-        try await withFreeJournal(of: migration) { try migration.monitor.write(to: $0) }
-    }
-
-    private static func withFreeJournal(
-        of migration: Migration,
-        _ body: (Connection) async throws -> Void
-    ) async throws {
+    /// Writes the last report and the events that are not in the journal yet.
+    ///
+    /// A run that failed before it knew the move leaves the report of the one before.
+    static func keep(of migration: Migration) async throws {
+        let monitor = migration.monitor
         try await withNeutralConnection(to: migration.endpoints.target, application: "martlet journal") { journal in
             guard try Journal.exists(on: journal) else { return }
             // The server may need a moment to notice that our own session is gone, and its lease with it.
             for _ in 0..<10 where try Lease.isTaken(on: journal) { try await Task.sleep(for: .milliseconds(100)) }
             guard try !Lease.isTaken(on: journal) else { return }
-            try await body(journal)
+            guard !monitor.hasRun else { return try monitor.write(to: journal) }
+            for event in monitor.takeEvents() { try Journal.note(event, on: journal) }
         }
     }
 }

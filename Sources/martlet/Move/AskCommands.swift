@@ -27,8 +27,9 @@ struct Asker: Sendable {
     ) async throws -> Answer? {
         try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
             guard try Journal.migration(on: connection) != nil, try Lease.isTaken(on: connection) else { return nil }
+            // What was being done before is not done for us.
+            var shown = try activity(connection) ?? ""
             let request = try Journal.ask(kind, arguments: try JSONEncoder().encode(arguments), on: connection)
-            var shown = ""
             var looks = 0
             while true {
                 if let answer = try Journal.answer(to: request, on: connection) { return try decode(answer, type) }

@@ -51,7 +51,12 @@ struct StatusCommand: Command {
 
     private func lines(_ reading: StatusReading, _ painter: inout Painter, width: Int?) -> [String] {
         let who = reading.who.map { "process \($0.process) on host \"\($0.host)\"" } ?? "nobody"
-        let runner = reading.runner == .running ? "run by \(who)" : "last run by \(who)"
+        let runner =
+            switch reading.runner {
+            case .running: "run by \(who)"
+            case .waiting: "run by \(who), which tries to reach a server again"
+            case .stopped: "last run by \(who)"
+            }
         return painter.lines(reading.report, width: width, reading: reading) + Layout.wrap(runner, to: width)
     }
 }

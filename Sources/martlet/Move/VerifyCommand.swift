@@ -45,7 +45,11 @@ struct VerifyCommand: Command {
         let checks = try check.map { try Self.read($0) }
         let answer = try await ask(endpoints, checks, output)
         let verdict = if let answer { answer } else { try await compare(endpoints, checks, output) }
-        if json { try output.json(verdict) } else { output.result(prose: verdict.lines.joined(separator: "\n")) }
+        if json {
+            try output.json(verdict)
+        } else {
+            output.result(prose: verdict.lines.joined(separator: "\n"), indent: "    ")
+        }
         return verdict.equal ? .done : .foundProblems
     }
 

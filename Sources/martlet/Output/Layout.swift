@@ -22,7 +22,7 @@ enum Layout {
     /// Breaks each line of a text at spaces so that it takes no more than `width` columns; nil leaves it as it is.
     ///
     /// What follows a break is indented as the line itself is, or by `indent`. A word that is longer than a line is
-    /// left whole, and so are what stands in double quotes and a command of martlet, which people copy.
+    /// left whole, and so are what stands in double quotes, a command of martlet, which people copy, and a number with its unit.
     static func wrap(_ text: String, to width: Int?, indent: String? = nil) -> [String] {
         text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
             guard let width, columns(line) > width else { return [String(line)] }
@@ -129,10 +129,18 @@ enum Layout {
             } else if word.text == "martlet", at < words.count {
                 word.text += words[at].gap + words[at].text
                 at += 1
+            } else if word.text.last?.isNumber == true, at < words.count, isUnit(words[at].text) {
+                word.text += words[at].gap + words[at].text
+                at += 1
             }
             joined.append(word)
         }
         return joined
+    }
+
+    private static func isUnit(_ text: String) -> Bool {
+        let letters = text.prefix { $0.isLetter }
+        return ["s", "ms", "min", "h", "B", "kB", "MB", "GB", "TB", "bytes"].contains(String(letters))
     }
 
     // MARK: Columns

@@ -30,8 +30,10 @@ struct Output: Sendable {
     }
 
     /// Prints a result for people on stdout, broken at spaces to fit the terminal.
-    func result(prose text: String) {
-        result(Layout.wrap(text, to: resultWidth).joined(separator: "\n"))
+    ///
+    /// What follows a break is indented by `indent`, or as its line is.
+    func result(prose text: String, indent: String? = nil) {
+        result(Layout.wrap(text, to: resultWidth, indent: indent).joined(separator: "\n"))
     }
 
     /// Prints a result for machines on stdout: keys sorted, slashes and dates plain.
