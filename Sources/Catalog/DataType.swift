@@ -18,6 +18,11 @@ public struct DataType: Sendable, Hashable {
     public let portability: Portability
     /// Whether it may be a domain that refuses NULL: its receive function is asked even about a NULL inside a row.
     public let refusesNull: Bool
+
+    /// Whether its values are OIDs of other objects, written as names: `regclass` and its like, and arrays of them.
+    public var isReference: Bool {
+        name.schema == "pg_catalog" && (name.name.hasPrefix("reg") || name.name.hasPrefix("_reg"))
+    }
 }
 
 extension DataType {

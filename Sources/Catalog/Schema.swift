@@ -51,6 +51,15 @@ public struct Schema: Sendable {
     /// The table of a name.
     public func table(named name: QualifiedName) -> Table? { byName[name].map { tables[$0] } }
 
+    /// Whether both have the same tables, made of the same columns in the same order.
+    public func hasSameRows(as other: Schema) -> Bool {
+        tables.count == other.tables.count
+            && tables.allSatisfy { table in
+                guard let counterpart = other.table(named: table.name) else { return false }
+                return table.rowType == counterpart.rowType && table.columns == counterpart.columns
+            }
+    }
+
     /// The partitioned table at the top of the tree that a partition is in; the table itself when it is no partition.
     public func root(of table: Table) -> Table {
         var current = table

@@ -52,6 +52,41 @@ extension Journal {
         )
     }
 
+    /// Whether somebody still waits for the answer to a request that was taken.
+    public static func isWanted(_ request: Request, on connection: Connection) throws(PostgresError) -> Bool {
+        try !connection.query(
+            """
+            SELECT FROM martlet.request AS r
+             WHERE id = $1::bigint AND state = 'taken'
+               AND (asker IS NULL OR EXISTS (SELECT FROM pg_stat_activity WHERE pid = r.asker))
+            """,
+            request.id
+        ).isEmpty
+    }
+
+    /// Decides that a request that was taken is carried out; false when it was withdrawn before.
+    public static func commit(_ request: Request, on connection: Connection) throws(PostgresError) -> Bool {
+        try !connection.query(
+            "UPDATE martlet.request SET state = 'committed' WHERE id = $1::bigint AND state = 'taken' RETURNING id",
+            request.id
+        ).isEmpty
+    }
+
+    /// Withdraws a request.
+    ///
+    /// - Returns: whether an answer is still to come: that it was given up, or, when it was too late, that it is done.
+    public static func withdraw(_ request: Int, on connection: Connection) throws(PostgresError) -> Bool {
+        let row = try connection.query(
+            """
+            UPDATE martlet.request AS r SET state = 'withdrawn' FROM martlet.request AS old
+             WHERE r.id = $1::bigint AND old.id = r.id AND r.state IN ('asked', 'taken')
+            RETURNING old.state
+            """,
+            request
+        ).first
+        return try row?("state", as: String.self) != "asked"
+    }
+
     /// Answers a request.
     public static func answer(
         _ request: Request,
@@ -88,7 +123,7 @@ extension Journal {
             """
             UPDATE martlet.request SET state = 'failed', answered = clock_timestamp(),
                    answer = '{"message": "martlet was stopped before it could answer"}'
-             WHERE state IN ('asked', 'taken')
+             WHERE state IN ('asked', 'taken', 'committed', 'withdrawn')
             """
         )
     }

@@ -5,6 +5,8 @@ enum MoveSQL {
     static let materializedViews = text(PackageResources.materialized_views_sql)
     static let dropCopied = text(PackageResources.drop_copied_sql)
     static let fence = text(PackageResources.fence_sql)
+    static let fenceOpen = text(PackageResources.fence_open_sql)
+    static let fenceTriggers = text(PackageResources.fence_triggers_sql)
     static let largeObjects = text(PackageResources.large_objects_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

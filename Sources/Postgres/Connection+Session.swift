@@ -9,8 +9,9 @@ extension Connection {
     public func useNeutralSettings(encoding: String? = nil) throws(PostgresError) {
         var settings: [(String, String)] = [
             ("search_path", "pg_catalog"), ("datestyle", "ISO"), ("intervalstyle", "postgres"), ("timezone", "UTC"),
-            ("extra_float_digits", "3"), ("bytea_output", "hex"), ("xmloption", "content"), ("row_security", "off"),
-            ("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0"),
+            ("extra_float_digits", "3"), ("bytea_output", "hex"), ("array_nulls", "on"), ("xmloption", "content"),
+            ("row_security", "off"), ("statement_timeout", "0"), ("lock_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
         ]
         if majorVersion >= 14 { settings.append(("idle_session_timeout", "0")) }
         if majorVersion >= 17 { settings.append(("transaction_timeout", "0")) }

@@ -99,7 +99,10 @@ struct KillTests {
                     try await following(move)
                     try await execute(
                         move.target,
-                        "INSERT INTO martlet.request (kind, arguments) VALUES ('cutover', '{\"isDryRun\": false, \"keepsWayBack\": true}')"
+                        """
+                        INSERT INTO martlet.request (kind, arguments, asker)
+                        VALUES ('cutover', '{"isDryRun": false, "keepsWayBack": true, "isSinceVerify": false}', NULL)
+                        """
                     )
                     let end = ContinuousClock.now + moment
                     try await eventually("the moment to kill") { ContinuousClock.now >= end }

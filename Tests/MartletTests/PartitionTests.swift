@@ -35,7 +35,7 @@ struct PartitionTests {
             let verdict = try await move.run("verify")
             try #require(verdict.status == 0, "\(verdict.output)\(verdict.error)")
             try await execute(move.source, #"TRUNCATE "High""#)
-            let refused = try await move.run("cutover")
+            let refused = try await move.run("cutover", ["--since-verify"])
             #expect(refused.status != 0)
             #expect(refused.error.contains("the two databases differ"), "\(refused.error)")
             try await execute(move.source, "INSERT INTO sale VALUES (1)")

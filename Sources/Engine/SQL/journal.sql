@@ -70,6 +70,8 @@ CREATE TABLE martlet.request (
     arguments jsonb NOT NULL DEFAULT '{}',
     state     text NOT NULL DEFAULT 'asked',
     answer    jsonb,
+    -- The session of the terminal that waits for the answer; what nobody waits for any more is not begun.
+    asker     int DEFAULT pg_backend_pid(),
     asked     timestamptz NOT NULL DEFAULT now(),
     answered  timestamptz
 );

@@ -6,7 +6,8 @@ import Sync
 
 /// Brings the application from the server it works on to the other one: a cutover, or a rollback with the roles swapped.
 ///
-/// 1. Compare everything at one position while writers go on; then, again and again, what changed since, until little is left.
+/// 1. Compare everything at one position while writers go on (or trust a comparison that found no difference); then,
+///    again and again, what changed since, until little is left.
 /// 2. Prepare the way back (at a cutover): publication, position table, slot.
 /// 3. **Fence** the writers. From here on the clock of the downtime runs.
 /// 4. Drain: everything up to the fence is applied.
@@ -62,7 +63,12 @@ struct Crossing: Sendable {
             throw PostgresError("cannot \(direction.verb) now", detail: obstacles.joined(separator: "; ") + ".")
         }
         var report = CutoverReport(direction: direction.rawValue)
-        try await report.measure("compare", isDowntime: false) { try await approach(follower, journal) }
+        do {
+            try await report.measure("compare", isDowntime: false) { try await approach(follower, ask, journal) }
+        } catch {
+            follower.stopListening()
+            throw error
+        }
         var crossed = try await prepareWayBack(report, ask, journal)
         try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
         do {
@@ -121,9 +127,10 @@ struct Crossing: Sendable {
     }
 
     /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
-    private func approach(_ follower: Follower, _ journal: Connection) async throws {
+    private func approach(_ follower: Follower, _ ask: Ask.Switch, _ journal: Connection) async throws {
         let changed = try await withNeutralConnection(to: left) { try partitions.changed(on: $0) }
-        if !follower.isListening || !changed.isEmpty {
+        // Changed keys are noted only since a comparison that found no difference.
+        if !ask.isSinceVerify || !follower.isListening || !changed.isEmpty {
             let verdict = try await verify(follower, Ask.Verify(), journal)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
@@ -140,6 +147,7 @@ struct Crossing: Sendable {
                 .map { row throws(PostgresError) in try row("gid", as: String.self) }
         }
         obstacles += prepared.map { "prepared transaction \"\($0)\" holds locks on the server that is left" }
+        obstacles += try await newTables().map { "table \"\($0)\" was made since and is not moved" }
         if lag > Self.mostLag { obstacles.append("the stream is \(Int(lag)) seconds behind") }
         guard direction == .forward, ask.keepsWayBack else { return obstacles }
         let (level, free) = try await withNeutralConnection(to: entered) { server in
@@ -159,6 +167,13 @@ struct Crossing: Sendable {
         }
         if free < 1 { obstacles.append("the target has no free replication slot for the way back") }
         return obstacles
+    }
+
+    /// Tables that the other server lacks because they were made during the move.
+    private func newTables() async throws -> [QualifiedName] {
+        let now = direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
+        let other = try await withNeutralConnection(to: entered) { try Schema($0) }
+        return now.tables.map(\.name).filter { other.table(named: $0) == nil }
     }
 
     private func catalogs() async throws -> Comparison.Catalogs {

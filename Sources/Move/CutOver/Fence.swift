@@ -11,13 +11,18 @@ import Postgres
 /// trigger. It holds for every role, superusers too, and for sessions that were open before; it does
 /// not depend on martlet staying alive. Sessions with `session_replication_role = replica` pass: the
 /// reverse stream is one.
+///
+/// It is opened before it is taken down. To drop a trigger takes ACCESS EXCLUSIVE, and whoever waits for
+/// that makes writers wait: autovacuum gives way only after a second, a report or a dump when it ends.
+/// So the function of the triggers is replaced first, which lets everybody in at once and waits for no table.
 struct Fence {
     static let kind = "fence"
 
     let tables: [Table]
     let side: Journal.Side
 
-    private var trigger: Identifier { "martlet_fence" }
+    private static let trigger: Identifier = "martlet_fence"
+    private static let gate = Gate(lockTimeout: .milliseconds(250), attempts: 20, pause: .milliseconds(250))
 
     /// Puts the fence up.
     ///
@@ -31,9 +36,8 @@ struct Fence {
             try server.execute("CREATE SCHEMA IF NOT EXISTS martlet")
             try server.execute(MoveSQL.fence)
         }
-        let gate = Gate(lockTimeout: .milliseconds(250), attempts: 20, pause: .milliseconds(250))
         do {
-            try await gate.pass(server) {
+            try await Self.gate.pass(server) {
                 let names = SQL.joined(tables.map { "ONLY \($0.name)" })
                 try server.execute("LOCK TABLE \(names) IN SHARE ROW EXCLUSIVE MODE")
                 locked()
@@ -44,10 +48,32 @@ struct Fence {
         }
     }
 
+    /// Lets writers in to all tables at once; does nothing where no fence is, and may be repeated.
+    static func open(on server: Connection) throws(PostgresError) {
+        try server.execute(MoveSQL.fenceOpen)
+    }
+
+    /// Drops the triggers of an open fence, each by itself and for a moment at a time, so that nobody waits long.
+    ///
+    /// May be repeated. A trigger whose table somebody holds on to for long stays, for the undo in the journal, which insists.
+    static func drop(on server: Connection) async throws {
+        let rows = try server.query(MoveSQL.fenceTriggers)
+        let tables = try rows.map { row throws(PostgresError) in
+            QualifiedName(schema: try row("nspname"), name: try row("relname"))
+        }
+        for table in tables {
+            do {
+                try await Self.gate.pass(server) {
+                    try server.execute("DROP TRIGGER IF EXISTS \(Self.trigger) ON \(table)")
+                }
+            } catch let error as PostgresError where error.isTransient {}
+        }
+    }
+
     /// The journal's entry, whose undo takes the fence down.
     var object: Journal.Object {
         let drops = tables.map { table -> SQL in
-            "DROP TRIGGER IF EXISTS \(trigger) ON \(table.name)"
+            "DROP TRIGGER IF EXISTS \(Self.trigger) ON \(table.name)"
         }
         return Journal.Object(
             side: side,
@@ -59,7 +85,7 @@ struct Fence {
 
     private func creation(_ table: Table) -> SQL {
         """
-        CREATE TRIGGER \(trigger) BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON \(table.name) \
+        CREATE TRIGGER \(Self.trigger) BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON \(table.name) \
         FOR EACH STATEMENT EXECUTE FUNCTION martlet.fence()
         """
     }

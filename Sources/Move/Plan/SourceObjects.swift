@@ -22,7 +22,7 @@ struct SourceObjects {
             let before: SQL = table.replicaIdentity == .nothing ? "NOTHING" : "DEFAULT"
             let object = Journal.Object(
                 side: side,
-                kind: "replica identity",
+                kind: Self.identityKind,
                 name: table.name.description,
                 undo: """
                     ALTER TABLE IF EXISTS ONLY \(table.name) REPLICA IDENTITY \(before)
@@ -34,6 +34,19 @@ struct SourceObjects {
             }
         }
     }
+
+    /// Has the identities that were set for the move taken back on the other server, too: the dump carries them there.
+    ///
+    /// There they serve the move as well: a lane finds a row by what the log of the source holds of it.
+    /// May be repeated. To be called before the tables are made.
+    func noteCopiedIdentities(journal: Connection) throws {
+        for object in try Journal.objects(kinds: [Self.identityKind], on: journal) where object.side == side {
+            let copy = Journal.Object(side: .target, kind: object.kind, name: object.name, undo: object.undo)
+            try Journal.note(copy, on: journal)
+        }
+    }
+
+    private static let identityKind = "replica identity"
 
     /// Makes the publication: the tables by name, partitioned ones as a whole, all columns.
     ///

@@ -66,6 +66,10 @@ public struct Cleanup: Sendable {
         guard object.kind != "slot", object.kind != Crossing.reverseSlotKind else {
             return try server.execute(object.undo)
         }
+        if object.kind == Fence.kind {
+            try Fence.open(on: server)
+            try await Fence.drop(on: server)
+        }
         try await Gate.patient.pass(server) { try server.execute(object.undo) }
     }
 }

@@ -97,7 +97,7 @@ extension Conductor {
         switch (request.kind, crossing.direction) {
         case ("verify", _):
             let ask = try JSONDecoder().decode(Ask.Verify.self, from: request.arguments)
-            let verdict = try await crossing.verify(follower, ask, journal)
+            let verdict = try await whileWanted(request) { try await crossing.verify(follower, ask, $0) }
             try Self.answer(request, verdict, on: journal)
         case ("cutover", .forward), ("rollback", .reverse):
             let ask = try JSONDecoder().decode(Ask.Switch.self, from: request.arguments)
@@ -105,7 +105,10 @@ extension Conductor {
                 try Self.answer(request, try await crossing.rehearse(follower, ask), on: journal)
                 return nil
             }
-            return .crossed(try await crossing.cross(follower, ask, conductor: self, journal), request)
+            let crossed = try await whileWanted(request) { journal in
+                try await crossing.cross(follower, ask, conductor: self, journal)
+            }
+            return .crossed(crossed, request)
         case ("abort", .forward): return .stop(.aborted, request)
         case ("finish", .reverse): return .stop(.finished, request)
         default:
@@ -118,6 +121,31 @@ extension Conductor {
             )
         }
         return nil
+    }
+
+    /// Does what was asked, with a session of its own on the journal, until the one who asked gives up waiting.
+    private func whileWanted<Result: Sendable>(
+        _ request: Journal.Request,
+        _ body: @escaping @Sendable (Connection) async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result.self) { group in
+            defer { group.cancelAll() }
+            group.addTask {
+                try await withNeutralConnection(to: run.endpoints.target, application: "martlet requests", body)
+            }
+            group.addTask {
+                try await withNeutralConnection(to: run.endpoints.target, application: "martlet requests") { journal in
+                    while try Journal.isWanted(request, on: journal) { try await Task.sleep(for: .milliseconds(100)) }
+                }
+                throw Self.withdrawn(request)
+            }
+            guard let result = try await group.next() else { throw CancellationError() }
+            return result
+        }
+    }
+
+    private static func withdrawn(_ request: Journal.Request) -> PostgresError {
+        PostgresError("the \(request.kind) was withdrawn", detail: "Writers go on where they were.")
     }
 
     static func answer(_ request: Journal.Request, _ content: some Encodable, on journal: Connection) throws {
@@ -160,11 +188,19 @@ extension Conductor {
     private func open(_ phase: Phase, _ report: CutoverReport, _ request: Journal.Request) async throws {
         var report = report
         try await withJournal { journal in
-            try await report.measure("open the new server") { try enter(phase, on: journal) }
+            try await report.measure("open the new server") { try await pass(into: phase, request, on: journal) }
             try Self.answer(request, report, on: journal)
         }
         run.monitor.note(report)
         run.monitor.event("cut over; writers stood still for \(Int(report.downtimeMilliseconds.rounded())) ms")
+    }
+
+    /// Passes the point of no return, unless the request was withdrawn meanwhile.
+    private func pass(into phase: Phase, _ request: Journal.Request, on journal: Connection) async throws {
+        try await journal.transaction {
+            guard try Journal.commit(request, on: journal) else { throw Self.withdrawn(request) }
+            try enter(phase, on: journal)
+        }
     }
 
     /// Proves that changes of the new server reach the old one, and runs `body` while they do.
@@ -218,16 +254,22 @@ extension Conductor {
         }
     }
 
-    /// Passes the point of no return of a rollback, then opens the old server.
+    /// Passes the point of no return of a rollback, then opens the old server, whose triggers go later.
     private func openOldServer(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
         var report = crossed.report
-        try await withJournal { journal in
+        do {
             try await report.measure("open the old server") {
-                try enter(.rolledBack, on: journal)
-                try await lowerFence(of: .source)
+                try await withJournal { try await pass(into: .rolledBack, request, on: $0) }
+                try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
             }
-            try Self.answer(request, report, on: journal)
+        } catch {
+            guard try await readPhase() == .rollingBack else { throw error }
+            return try await withoutCancellation { [self] in
+                try await undoRollback()
+                try await withJournal { try Self.answer(request, failure: error, on: $0) }
+            }
         }
+        try await withJournal { try Self.answer(request, report, on: $0) }
         run.monitor.note(report)
         run.monitor.event("rolled back; writers stood still for \(Int(report.downtimeMilliseconds.rounded())) ms")
     }

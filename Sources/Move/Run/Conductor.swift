@@ -26,7 +26,11 @@ struct Conductor: Sendable {
             case .copied: outcome = .copied
             case .rolledBack:
                 // A crash may have come between the entry into this phase and the opening of the old server.
-                try await lowerFence(of: .source)
+                // Whatever trigger cannot be dropped now, because somebody holds on to its table, waits for martlet finish.
+                try await withNeutralConnection(to: endpoints.source, application: "martlet fence") { source in
+                    try Fence.open(on: source)
+                    try await Fence.drop(on: source)
+                }
                 outcome = .rolledBack
             case .switched: outcome = .switched
             }
@@ -116,7 +120,11 @@ struct Conductor: Sendable {
     private func makeTables(_ selection: Selection, _ snapshot: Snapshot) async throws {
         let hasSchema = try await withJournal { journal in
             try Journal.plan(selection.loads(lanes: run.options.lanes), on: journal)
-            return try Journal.migration(on: journal)?.hasSchema ?? false
+            let hasSchema = try Journal.migration(on: journal)?.hasSchema ?? false
+            if !hasSchema {
+                try SourceObjects(names: run.names, side: .source).noteCopiedIdentities(journal: journal)
+            }
+            return hasSchema
         }
         guard !hasSchema else { return }
         monitor.activity("making the tables")

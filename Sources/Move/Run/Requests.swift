@@ -23,11 +23,14 @@ public enum Ask {
         public var isDryRun: Bool
         /// Whether changes flow back afterwards, so that a rollback is possible.
         public var keepsWayBack: Bool
+        /// Whether a comparison that found no difference counts, so that only what changed since is compared.
+        public var isSinceVerify: Bool
 
         /// Describes a switch.
-        public init(isDryRun: Bool = false, keepsWayBack: Bool = true) {
+        public init(isDryRun: Bool = false, keepsWayBack: Bool = true, isSinceVerify: Bool = false) {
             self.isDryRun = isDryRun
             self.keepsWayBack = keepsWayBack
+            self.isSinceVerify = isSinceVerify
         }
     }
 

@@ -59,7 +59,17 @@ struct ApplySQL {
 
     private func value(ofSet place: Int) -> SQL {
         let column = columns[place]
-        return format == .binary ? "s.\(column.name)" : "s.\(column.name)::\(column.declaredType)"
+        return format == .binary ? "s.\(column.name)" : cast("s.\(column.name)", to: column)
+    }
+
+    /// A value of type `text`, read as the column's type reads its own output.
+    ///
+    /// The cast from `text` to `regclass` is a function of its own (`text_regclass` in PostgreSQL), which
+    /// knows neither `-` nor the number that stands for a table which was dropped.
+    private func cast(_ text: SQL, to column: LaneTable.Column) -> SQL {
+        let regclass: UInt32 = 2205
+        guard column.type == regclass else { return "\(text)::\(column.declaredType)" }
+        return "pg_catalog.regclassin(pg_catalog.textout(\(text)))::\(column.declaredType)"
     }
 
     private var keyMatchesSet: SQL {
@@ -131,7 +141,7 @@ struct ApplySQL {
     }
 
     private func parameter(_ number: Int, of place: Int) -> SQL {
-        format == .binary ? "$\(number)" : "$\(number)::text::\(columns[place].declaredType)"
+        format == .binary ? "$\(number)" : cast("$\(number)::text", to: columns[place])
     }
 
     // MARK: All rows

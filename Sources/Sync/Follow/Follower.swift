@@ -223,7 +223,47 @@ private func startReplication(
     }
 }
 
+/// Applies with one lane, and begins anew when the target turns out to be defined otherwise than `schema` says.
+///
+/// A group that failed has left nothing behind, so the lane goes on from its row of `martlet.position`
+/// as after a restart. Somebody may change the definitions again and again: three times without a
+/// step forward are enough.
 private func apply(
+    _ plan: FollowPlan,
+    lane: Int,
+    from position: LSN,
+    schema: Schema,
+    _ follower: Follower
+) async throws {
+    var (position, schema, tries) = (position, schema, 0)
+    while true {
+        do {
+            return try await applyOnce(plan, lane: lane, from: position, schema: schema, follower)
+        } catch let error as PostgresError where Refusal.isOfDefinitions(error) && tries < 3 {
+            let (present, reached) = try await withNeutralConnection(to: plan.target) { target in
+                (try Schema(target), try durablePosition(of: lane, plan, on: target) ?? position)
+            }
+            guard !present.hasSameRows(as: schema) else { throw error }
+            tries = reached == position ? tries + 1 : 0
+            (position, schema) = (reached, present)
+        }
+    }
+}
+
+/// Reads a lane's position after making it durable: what the lane finds there it may report as saved.
+private func durablePosition(
+    of lane: Int,
+    _ plan: FollowPlan,
+    on target: Connection
+) throws(PostgresError) -> LSN? {
+    try target.query(
+        "UPDATE martlet.position SET lsn = lsn WHERE stream = $1 AND lane = $2 RETURNING lsn",
+        plan.stream,
+        lane
+    ).first?("lsn")
+}
+
+private func applyOnce(
     _ plan: FollowPlan,
     lane: Int,
     from position: LSN,
@@ -321,12 +361,17 @@ private func startPosition(_ plan: FollowPlan, spooled: LSN, positions: [LSN]) a
     }
 }
 
-/// Settings of the session that streams.
+/// Settings of the session that streams, whose output functions write the text form of values.
+///
+/// They are those of ``Connection/useNeutralSettings(encoding:)`` that a value's text depends on: what a
+/// role or a database sets must not show. Without `search_path` a `regclass` of a table that is on the
+/// owner's path would come without its schema, and be found nowhere on the target.
 enum ReceiverSettings {
     static func sql(for connection: Connection, encoding: String) -> SQL {
         let limits: SQL = connection.majorVersion >= 17 ? "; SET transaction_timeout = 0" : ""
         return """
-            SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex';
+            SET search_path = pg_catalog; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
+            SET extra_float_digits = 3; SET bytea_output = 'hex';
             SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0;
             SET wal_sender_timeout = '5min'; SET logical_decoding_work_mem = '256MB';
             SET client_encoding = \(literal: encoding)\(limits)

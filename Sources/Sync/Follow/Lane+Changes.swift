@@ -8,6 +8,7 @@ extension Lane {
         _ statements: ApplyStatements
     ) throws(PostgresError) {
         let kind = PgOutput.kind(of: payload)
+        pipeline.tag = UInt64(table.relation)
         var row = PgOutput.Row(payload)
         complete(&row, of: table)
         guard table.mode == .folded else {
@@ -70,6 +71,7 @@ extension Lane {
         defer { changes.removeAll() }
         guard !changes.isImpossible else { throw Lane.impossible(table) }
         try open()
+        pipeline.tag = UInt64(table.relation)
         changedKeys.note(changes, of: table)
         // What a delete or a partial update does not bring would be NULL in a row array.
         let isAlone = encoder.format == .binary && table.refusesNulls
@@ -200,6 +202,7 @@ extension Lane {
     func truncate(_ message: PgOutput.Truncate) throws(PostgresError) {
         for relation in message.relations {
             guard let entry = try counted(relation) else { continue }
+            pipeline.tag = UInt64(relation)
             try truncate(entry.table, entry.statements)
         }
     }

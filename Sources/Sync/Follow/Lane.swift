@@ -13,7 +13,7 @@ import Postgres
 ///
 /// A set can collide where the rows one by one did not (two rows that swap a unique value). Then the
 /// group is rolled back and replayed row by row in the order of the source. A row that is not there
-/// when it must be changed stops the lane with its key.
+/// when it must be changed, or that the target refuses, stops the lane with its key.
 ///
 /// Worked example: the source commits at 0/100 (insert 1), 0/200 (update 1) and 0/300 (delete 2).
 /// The lane reads all three before it is idle: one INSERT of the updated row 1, one DELETE of row 2,
@@ -179,6 +179,11 @@ final class Lane {
             guard !isPassedOver, let transaction, transaction >= entry.table.watermark else { return nil }
             return entry
         case .elsewhere: return nil
+        case .refused:
+            guard !isPassedOver, let transaction, let watermark = configuration.tables[relation],
+                transaction >= watermark, let failure = tables.failure(of: relation)
+            else { return nil }
+            throw failure
         case .unknown:
             guard isPassedOver else { throw unknown(relation) }
             return nil
@@ -186,27 +191,37 @@ final class Lane {
     }
 
     /// Takes in how a table's columns are sent from now on.
+    ///
+    /// One that the target has no place for counts with the first change that is sent so, not before:
+    /// every segment of the spool begins with descriptions, and those of changes that were applied
+    /// long ago are read again.
     func learn(_ payload: UnsafeRawBufferPointer) throws(PostgresError) {
         let id = PgOutput.relation(of: payload)
         guard let watermark = configuration.tables[id] else { return }
         let bytes = Array(payload)
         guard !tables.knows(bytes, of: id) else { return }
         if let entry = tables[id] { try send(entry.table, entry.statements) }
-        let relation = PgOutput.Relation(payload)
+        let outcome = Result<LaneTables.Entry, PostgresError> { () throws(PostgresError) in
+            try entry(for: PgOutput.Relation(payload), watermark)
+        }
+        tables.describe(id, by: bytes, as: outcome)
+    }
+
+    private func entry(for relation: PgOutput.Relation, _ watermark: LSN) throws(PostgresError) -> LaneTables.Entry {
         guard let target = schema.table(named: relation.name) else {
             throw PostgresError(
                 "table \"\(relation.name)\" does not exist on the target",
-                hint: "Create it as it is on the source, or leave it out with --exclude."
+                hint: "Create it as it is on the source, or leave it out with --exclude.",
+                sqlState: "42P01"
             )
         }
         let table = try LaneTable(
             relation: relation,
             target: target,
-            isReferenced: configuration.referenced.contains(id),
+            isReferenced: configuration.referenced.contains(relation.id),
             watermark: watermark
         )
-        let statements = ApplyStatements(table: table, format: configuration.format)
-        tables.describe(id, by: bytes, as: (table, statements))
+        return (table, ApplyStatements(table: table, format: configuration.format))
     }
 
     private func note(_ message: PgOutput.Message) {
@@ -272,6 +287,9 @@ final class Lane {
     /// Opens the group's transaction on the target.
     func open() throws(PostgresError) {
         guard !group.isOpen else { return }
+        let tag = pipeline.tag
+        defer { pipeline.tag = tag }
+        pipeline.tag = 0
         try pipeline.send("BEGIN")
         try pipeline.send("SET CONSTRAINTS ALL DEFERRED")
         group.isOpen = true
@@ -285,9 +303,12 @@ final class Lane {
         do {
             try open()
             for (table, statements) in tables.all { try send(table, statements) }
+            pipeline.tag = 0
             try commitOpenGroup(isDurable: isDue)
-        } catch  where Self.canReplay(error) {
+        } catch  where Refusal.isOfRows(error) {
             try replay(after: error)
+        } catch {
+            throw Refusal.explain(error, of: tables[UInt32(truncatingIfNeeded: pipeline.failedTag)]?.table)
         }
         finishGroup(rows: hasChanges)
     }
@@ -325,11 +346,6 @@ final class Lane {
     }
 
     // MARK: Replaying
-
-    private static func canReplay(_ error: PostgresError) -> Bool {
-        let collisions = ["23505", "23P01", PostgresError.wrongRowCount]
-        return error.isTransient || error.sqlState.map(collisions.contains) ?? false
-    }
 
     /// Does the same group again, row by row, in the order of the source.
     private func replay(after failure: PostgresError) throws(PostgresError) {

@@ -15,6 +15,8 @@ final class LaneTable {
         let name: Identifier
         /// The OID of the type on the target.
         let type: UInt32
+        /// Whether its values are names of other objects, which must be there.
+        let isReference: Bool
         let declaredType: SQL
         /// Whether equality of the type can be asked; json, xml and point have none.
         let comparesAsText: Bool
@@ -25,6 +27,8 @@ final class LaneTable {
         let isSettable: Bool
     }
 
+    /// The OID of the table on the source, by which the stream calls it.
+    let relation: UInt32
     let name: QualifiedName
     /// `ONLY` for a table that others inherit from; a partitioned table cannot be named so.
     let only: SQL
@@ -54,6 +58,7 @@ final class LaneTable {
         isReferenced: Bool,
         watermark: LSN
     ) throws(PostgresError) {
+        self.relation = relation.id
         name = target.name
         only = target.kind == .partitioned ? "" : "ONLY "
         rowType = target.rowType
@@ -72,6 +77,7 @@ final class LaneTable {
             return Column(
                 name: column.identifier,
                 type: column.type.oid,
+                isReference: column.type.isReference,
                 declaredType: SQL(trusting: column.declaredType),
                 comparesAsText: !column.type.portability.hash,
                 isKey: keyNames.contains(column.identifier),
@@ -103,7 +109,9 @@ final class LaneTable {
         PostgresError(
             "table \"\(table.name)\" on the target has no column \"\(column)\"",
             detail: "The column was added on the source after the move began; changes of structure are not followed.",
-            hint: "Add the column on the target as it is on the source, then run martlet migrate again."
+            hint: "Add the column on the target as it is on the source, or as it was before it was dropped there; "
+                + "then run martlet migrate again.",
+            sqlState: "42703"
         )
     }
 }

@@ -1,3 +1,5 @@
+import Postgres
+
 /// The tables of a lane as the stream has described them so far, by their OIDs on the source.
 ///
 /// A table that is described anew within a group is kept as it was at the group's start, until the
@@ -8,12 +10,14 @@ final class LaneTables {
     /// Where the changes of a relation belong.
     enum Place {
         case here(Entry)
+        /// Of this lane, but the target has no place for them; ``failure(of:)`` says why.
+        case refused
         /// In another lane.
         case elsewhere
         case unknown
     }
 
-    private typealias Description = (entry: Entry, message: [UInt8])
+    private typealias Description = (outcome: Result<Entry, PostgresError>, message: [UInt8])
 
     private let others: Set<UInt32>
     private var descriptions: [UInt32: Description] = [:]
@@ -26,18 +30,26 @@ final class LaneTables {
         self.others = others
     }
 
-    /// All tables that were described.
-    var all: some Collection<Entry> { descriptions.values.lazy.map(\.entry) }
+    /// All tables that were described and have their place on the target.
+    var all: some Sequence<Entry> { descriptions.values.lazy.compactMap { $0.outcome.entry } }
 
-    subscript(relation: UInt32) -> Entry? { descriptions[relation]?.entry }
+    subscript(relation: UInt32) -> Entry? { descriptions[relation]?.outcome.entry }
+
+    /// Why the target has no place for a relation's changes as they were described last.
+    func failure(of relation: UInt32) -> PostgresError? {
+        guard case .failure(let error) = descriptions[relation]?.outcome else { return nil }
+        return error
+    }
 
     /// Says where the changes of a relation belong.
     func place(of relation: UInt32) -> Place {
         let slot = Int(relation) & (recent.count - 1)
         if recent[slot].relation == relation { return recent[slot].place }
         let place: Place =
-            if let entry = self[relation] { .here(entry) } else if others.contains(relation) { .elsewhere } else {
-                .unknown
+            switch descriptions[relation]?.outcome {
+            case .success(let entry): .here(entry)
+            case .failure: .refused
+            case nil: others.contains(relation) ? .elsewhere : .unknown
             }
         recent[slot] = (relation, place)
         return place
@@ -49,9 +61,12 @@ final class LaneTables {
     }
 
     /// Takes in how a table is sent from now on.
-    func describe(_ relation: UInt32, by message: [UInt8], as entry: Entry) {
+    ///
+    /// A failure is kept, and not thrown: the description may be an old one, or one of a change that
+    /// never comes. It counts when a change comes by it.
+    func describe(_ relation: UInt32, by message: [UInt8], as outcome: Result<Entry, PostgresError>) {
         if replaced[relation] == nil { replaced[relation] = .some(descriptions[relation]) }
-        descriptions[relation] = (entry, message)
+        descriptions[relation] = (outcome, message)
         recent = Self.nothingFound
     }
 
@@ -69,5 +84,12 @@ final class LaneTables {
 
     private static var nothingFound: ContiguousArray<(relation: UInt32, place: Place)> {
         ContiguousArray(repeating: (0, .unknown), count: 64)
+    }
+}
+
+extension Result where Success == LaneTables.Entry {
+    fileprivate var entry: Success? {
+        guard case .success(let entry) = self else { return nil }
+        return entry
     }
 }

@@ -19,22 +19,24 @@ struct Replay {
         case .begin: transaction = PgOutput.Begin(frame.payload).commit
         case .relation: try lane.learn(frame.payload)
         case .insert, .update, .delete:
-            guard let entry = entry(PgOutput.relation(of: frame.payload), base) else { return }
+            guard let entry = try entry(PgOutput.relation(of: frame.payload), base) else { return }
             var row = PgOutput.Row(frame.payload)
             lane.complete(&row, of: entry.table)
             try lane.sendRow(kind, row, entry.table, entry.statements)
         case .truncate:
             for relation in PgOutput.Truncate(frame.payload).relations {
-                guard let entry = entry(relation, base) else { continue }
+                guard let entry = try entry(relation, base) else { continue }
                 try lane.truncate(entry.table, entry.statements)
             }
         default: break
         }
     }
 
-    private func entry(_ relation: UInt32, _ base: LSN) -> (table: LaneTable, statements: ApplyStatements)? {
-        guard transaction >= base, let entry = lane.tables[relation] else { return nil }
-        return transaction >= entry.table.watermark ? entry : nil
+    private func entry(_ relation: UInt32, _ base: LSN) throws(PostgresError) -> LaneTables.Entry? {
+        guard transaction >= base, let watermark = lane.configuration.tables[relation], transaction >= watermark
+        else { return nil }
+        if let failure = lane.tables.failure(of: relation) { throw failure }
+        return lane.tables[relation]
     }
 
     /// Says which row could not be changed, and why.
@@ -50,10 +52,9 @@ struct Replay {
         let key = tuple.map { RowKey.describe($0, of: entry.table, format: lane.configuration.format) } ?? ""
         var explained = error.explained(
             as: "could not apply \(kind.verb) of table \"\(entry.table.name)\" at \(frame.lsn)",
-            hint: "Something other than martlet changed the target. "
-                + "Compare with martlet verify; to begin again, run martlet abort and martlet migrate."
+            hint: Refusal.hint(for: error, table: entry.table)
         )
-        explained.detail = "Row \(key). \(explained.detail ?? "")"
+        explained.detail = "Row \(key). \(explained.detail ?? "")\(Refusal.detail(for: error, table: entry.table))"
         explained.table = entry.table.name
         return explained
     }

@@ -186,7 +186,7 @@ final class SpoolWriter {
         return PostgresError(
             "could not \(verb) the spool segment \"\(spool.url(ofSegment: segmentStart).path)\"",
             detail: "The system said: \(reason).",
-            hint: "Free space on that disk, then run the same command again; it goes on where it was."
+            hint: "Free space on that disk, or give another one with --work-dir, then run the same command again."
         )
     }
 

@@ -20,7 +20,9 @@ struct Asker: Sendable {
     }
 
     /// Asks; `nil` when no martlet runs a move into this target, or when the one that did has ended without an answer.
-    func ask<Answer: Decodable>(
+    ///
+    /// A cancelled task withdraws the request, and throws what came of that; when it was too late, it gets the answer.
+    func ask<Answer: Decodable & Sendable>(
         _ kind: String,
         _ arguments: some Encodable,
         as type: Answer.Type
@@ -28,25 +30,51 @@ struct Asker: Sendable {
         try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
             guard try Journal.migration(on: connection) != nil, try Lease.isTaken(on: connection) else { return nil }
             // What was being done before is not done for us.
-            var shown = try activity(connection) ?? ""
+            let before = try activity(connection) ?? ""
             let request = try Journal.ask(kind, arguments: try JSONEncoder().encode(arguments), on: connection)
-            var looks = 0
-            while true {
-                if let answer = try Journal.answer(to: request, on: connection) { return try decode(answer, type) }
-                if let activity = try activity(connection), activity != shown {
-                    tell(activity)
-                    shown = activity
-                }
-                looks += 1
-                // A move that comes to its end just now takes no more requests; nobody must wait for it for ever.
-                if looks % 50 == 0, try Lease.isTaken(on: connection) == false,
-                    try Journal.answer(to: request, on: connection) == nil
-                {
-                    try Journal.dropRequests(on: connection)
-                    return nil
-                }
-                try await Task.sleep(for: .milliseconds(20))
+            do {
+                return try await wait(for: request, told: before, on: connection, as: type)
+            } catch  where Task.isCancelled {
+                return try await withoutCancellation { try await withdraw(request, kind, as: type) }
             }
+        }
+    }
+
+    private func withdraw<Answer: Decodable & Sendable>(
+        _ request: Int,
+        _ kind: String,
+        as type: Answer.Type
+    ) async throws -> Answer? {
+        tell("withdrawing the \(kind)")
+        return try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
+            guard try Journal.withdraw(request, on: connection) else { throw CancellationError() }
+            return try await wait(for: request, told: "", on: connection, as: type)
+        }
+    }
+
+    private func wait<Answer: Decodable & Sendable>(
+        for request: Int,
+        told: String,
+        on connection: Connection,
+        as type: Answer.Type
+    ) async throws -> Answer? {
+        var shown = told
+        var looks = 0
+        while true {
+            if let answer = try Journal.answer(to: request, on: connection) { return try decode(answer, type) }
+            if let activity = try activity(connection), activity != shown {
+                tell(activity)
+                shown = activity
+            }
+            looks += 1
+            // A move that comes to its end just now takes no more requests; nobody must wait for it for ever.
+            if looks % 50 == 0, try Lease.isTaken(on: connection) == false,
+                try Journal.answer(to: request, on: connection) == nil
+            {
+                try Journal.dropRequests(on: connection)
+                return nil
+            }
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 
@@ -81,7 +109,7 @@ struct Asker: Sendable {
         return try row.optional("activity")
     }
 
-    private func decode<Answer: Decodable>(_ answer: Journal.Answer, _ type: Answer.Type) throws -> Answer {
+    private func decode<Answer: Decodable & Sendable>(_ answer: Journal.Answer, _ type: Answer.Type) throws -> Answer {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         guard answer.isDone else { throw try decoder.decode(Ask.Failure.self, from: answer.content).error }
@@ -116,6 +144,9 @@ struct CutoverCommand: Command {
     @Flag(help: "Give up the way back: the target needs no logical replication then.")
     var noRollback = false
 
+    @Flag(help: ArgumentHelp(Self.sinceVerifyHelp))
+    var sinceVerify = false
+
     @Option(help: ArgumentHelp("Run this shell command once the new server is open.", valueName: "command"))
     var onSwitch: String?
 
@@ -125,8 +156,13 @@ struct CutoverCommand: Command {
     func run(output: Output) async throws -> ExitStatus {
         let target = try target.connection()
         return try await SwitchCommand(kind: "cutover", target: target, opened: target, onSwitch: onSwitch, json: json)
-            .run(Ask.Switch(isDryRun: dryRun, keepsWayBack: !noRollback), output)
+            .run(Ask.Switch(isDryRun: dryRun, keepsWayBack: !noRollback, isSinceVerify: sinceVerify), output)
     }
+
+    static let sinceVerifyHelp = """
+        Trust a martlet verify that found no difference since martlet migrate was started, and compare only what \
+        changed since.
+        """
 }
 
 /// `martlet rollback`.
@@ -147,6 +183,9 @@ struct RollbackCommand: Command {
     @Flag(help: "Only say what would be in the way.")
     var dryRun = false
 
+    @Flag(help: ArgumentHelp(CutoverCommand.sinceVerifyHelp))
+    var sinceVerify = false
+
     @Option(help: ArgumentHelp("Run this shell command once the old server is open.", valueName: "command"))
     var onSwitch: String?
 
@@ -157,7 +196,7 @@ struct RollbackCommand: Command {
         let target = try endpoints.target.connection()
         let opened = onSwitch == nil ? target : try endpoints.source.connection()
         return try await SwitchCommand(kind: "rollback", target: target, opened: opened, onSwitch: onSwitch, json: json)
-            .run(Ask.Switch(isDryRun: dryRun), output)
+            .run(Ask.Switch(isDryRun: dryRun, isSinceVerify: sinceVerify), output)
     }
 }
 
@@ -182,8 +221,8 @@ struct SwitchCommand {
         guard let report = try await asker.ask(kind, ask, as: CutoverReport.self) else {
             throw asker.nobodyRuns(migration)
         }
-        if let onSwitch { try runHook(onSwitch, output) }
         if json { try output.json(report) } else { show(report, output) }
+        if let onSwitch { try runHook(onSwitch, output) }
         return .done
     }
 
@@ -215,6 +254,11 @@ struct SwitchCommand {
                 "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
                 + "\(report.sequences) sequences set"
         )
+        output.talk(
+            prose: kind == "cutover"
+                ? "next: martlet rollback goes back to the old server; martlet finish gives that up and removes the rest"
+                : "next: martlet finish removes what is left of the move"
+        )
     }
 
     private func runHook(_ command: String, _ output: Output) throws {
@@ -230,8 +274,10 @@ struct SwitchCommand {
         guard process.terminationStatus == 0 else {
             throw PostgresError(
                 "the command of --on-switch failed with status \(process.terminationStatus)",
-                detail: "The \(kind) itself is done: the other server is open, this one refuses writes.",
-                hint: "Run the command again by hand, or go back."
+                detail:
+                    "The \(kind) itself is done: \(opened.place) is open for writes, the other server refuses them.",
+                hint: "Run the command by hand, with MARTLET_NEW_CONNECTION in its environment"
+                    + (kind == "cutover" ? ", or go back with martlet rollback." : ".")
             )
         }
     }

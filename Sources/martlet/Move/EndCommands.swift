@@ -10,8 +10,8 @@ struct FinishCommand: Command {
         commandName: "finish",
         abstract: "End a move: remove everything martlet made on both servers.",
         discussion: """
-            After a cutover this gives up the way back: the reverse stream ends, and the old server accepts writes again, \
-            so nobody should be connected to it. After a rollback, or migrate --once, it removes what is left.
+            After a cutover this gives up the way back: the reverse stream ends, and the old server accepts writes again. \
+            So it is refused while somebody is still connected to the old database, who would write there unawares. After a rollback, or migrate --once, it removes what is left.
 
             EXAMPLES
               martlet finish --source postgresql://app@old/shop --target postgresql://app@new/shop
@@ -21,9 +21,39 @@ struct FinishCommand: Command {
     @OptionGroup var endpoints: EndpointOptions
     @OptionGroup var work: WorkDirectoryOption
 
+    @Flag(help: "Also when somebody is still connected to the old database.")
+    var force = false
+
     func run(output: Output) async throws -> ExitStatus {
-        try await EndOfMove(kind: "finish", dropsCopy: false) { !$0.canAbort || $0 == .rolledBack }
+        if !force { try await refuseStragglers() }
+        return try await EndOfMove(kind: "finish", dropsCopy: false) { !$0.canAbort || $0 == .rolledBack }
             .run(endpoints.endpoints(), work, output)
+    }
+
+    private func refuseStragglers() async throws {
+        let endpoints = try endpoints.endpoints()
+        let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
+        let phase = migration.flatMap { Phase(rawValue: $0.phase) }
+        guard phase == .reversing || phase == .switched else { return }
+        let sessions = try await withNeutralConnection(to: endpoints.source) { source in
+            try source.query(
+                """
+                SELECT format('%s (pid %s%s)', coalesce(nullif(application_name, ''), usename), pid,
+                              ', from ' || host(client_addr)) AS session
+                  FROM pg_stat_activity
+                 WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend'
+                   AND pid <> pg_backend_pid() AND application_name NOT LIKE 'martlet%'
+                 ORDER BY backend_start
+                """
+            ).map { row throws(PostgresError) in try row("session", as: String.self) }
+        }
+        guard !sessions.isEmpty else { return }
+        let more = sessions.count > 5 ? ", and \(sessions.count - 5) more" : ""
+        throw PostgresError(
+            "somebody is still connected to the old database, which would accept writes again",
+            detail: "Sessions: \(sessions.prefix(5).joined(separator: ", "))\(more).",
+            hint: "Point them to the new server, or end them; or finish with --force."
+        )
     }
 }
 
@@ -33,7 +63,7 @@ struct AbortCommand: Command {
         commandName: "abort",
         abstract: "Give up a move before its cutover: remove everything martlet made, and the copy.",
         discussion: """
-            The source is as it was before, and the target as empty. Not possible after a cutover: then the target's data \
+            The source and the target are as they were before. Not possible after a cutover: then the target's data \
             are the only ones that are up to date.
 
             EXAMPLES

@@ -1,0 +1,54 @@
+import Catalog
+import Cluster
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// Moves tables whose rows the log cannot name without help.
+struct IdentityTests {
+    @Test(.timeLimit(.minutes(5)), arguments: ["finish", "abort"])
+    func `both servers end with the replica identities that the source had`(command: String) async throws {
+        try await withServer { source in
+            try await withServer { target in
+                try await withTemporaryDirectory { directory in
+                    let place = source.connection()
+                    try await execute(
+                        place,
+                        """
+                        CREATE TABLE keyed (id int PRIMARY KEY); CREATE TABLE keyless (id int, n int);
+                        CREATE TABLE "In""dexed" (id int NOT NULL); CREATE UNIQUE INDEX ON "In""dexed" (id);
+                        CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL;
+                        CREATE TABLE silent (id int); ALTER TABLE silent REPLICA IDENTITY NOTHING;
+                        CREATE TABLE sale (id int) PARTITION BY RANGE (id);
+                        CREATE TABLE low PARTITION OF sale FOR VALUES FROM (0) TO (100);
+                        INSERT INTO keyless VALUES (1, 1), (1, 1)
+                        """
+                    )
+                    try await execute(target.connection(), "CREATE DATABASE copy")
+                    let copy = target.connection(to: "copy")
+                    let programs = try await Installation.client(atLeast: source.binaries.major)
+                    let before = try await programs.definitions(of: place)
+                    try await move(KillTests.Move(source: place, target: copy, directory: directory), to: command)
+                    #expect(try await programs.definitions(of: copy) == before)
+                    #expect(try await programs.definitions(of: place) == before)
+                }
+            }
+        }
+    }
+
+    private func move(_ move: KillTests.Move, to command: String) async throws {
+        let migration = try await move.run("migrate") { _ in
+            try await KillTests().following(move)
+            try await execute(move.source, "UPDATE keyless SET n = 2 WHERE ctid = (SELECT min(ctid) FROM keyless)")
+            if command == "finish" {
+                let done = try await move.run("cutover")
+                try #require(done.status == 0, "\(done.error)")
+                #expect(try await ask(move.target, "SELECT sum(n) FROM keyless") == "3")
+            }
+            let ended = try await move.run(command, command == "abort" ? ["--keep-copy"] : [])
+            try #require(ended.status == 0, "\(ended.error)")
+        }
+        #expect(migration.status == 0, "\(migration.error)")
+    }
+}

@@ -1,0 +1,58 @@
+import Catalog
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Engine
+@testable import Move
+
+@Suite(.temporaryDatabase)
+struct FenceTests {
+    private static let migration = Journal.Migration(
+        id: "f3nce",
+        phase: "reversing",
+        source: "host=here",
+        sourceSystem: "7",
+        sourceDatabase: "here",
+        plan: Data("{}".utf8)
+    )
+
+    private func insert(_ writer: Connection) throws(PostgresError) {
+        try writer.execute("INSERT INTO \"Quiet\" VALUES (1); INSERT INTO busy VALUES (1)")
+    }
+
+    /// Autovacuum and dumps hold locks that a trigger cannot be dropped beside.
+    @Test func `a fence opens although somebody holds on to a table, and can be put up again`() async throws {
+        try await withConnection(to: TemporaryDatabase.current) { server in
+            try server.execute("CREATE TABLE \"Quiet\" (id int); CREATE TABLE busy (id int)")
+            try await Journal.create(Self.migration, on: server)
+            let fence = Fence(tables: try Schema(server).tables, side: .source)
+            try await fence.raise(on: server, journal: server) {}
+            try await withConnection(to: TemporaryDatabase.current) { writer in
+                #expect(throws: PostgresError.self) { try insert(writer) }
+                try await withConnection(to: TemporaryDatabase.current) { holder in
+                    try holder.execute("BEGIN; LOCK TABLE busy IN ACCESS SHARE MODE")
+                    try server.execute("SET lock_timeout = '1ms'")
+                    try Fence.open(on: server)
+                    try Fence.open(on: server)
+                    try insert(writer)
+                    #expect(try server.query(MoveSQL.fenceTriggers).count == 2)
+                }
+                try server.execute("RESET lock_timeout")
+                for _ in 0..<2 { try await Fence.drop(on: server) }
+                #expect(try server.query(MoveSQL.fenceTriggers).isEmpty)
+                try server.execute(fence.object.undo)
+                try await fence.raise(on: server, journal: server) {}
+                #expect(throws: PostgresError.self) { try insert(writer) }
+            }
+        }
+    }
+
+    @Test func `where no fence is, opening and dropping it do nothing`() async throws {
+        try await withConnection(to: TemporaryDatabase.current) { server in
+            try Fence.open(on: server)
+            try await Fence.drop(on: server)
+        }
+    }
+}
