@@ -264,6 +264,7 @@ extension Conductor {
             }
         } catch {
             guard try await readPhase() == .rollingBack else { throw error }
+            run.monitor.failure(of: "the rollback", PostgresError(telling: error))
             return try await withoutCancellation { [self] in
                 try await undoRollback()
                 try await withJournal { try Self.answer(request, failure: error, on: $0) }

@@ -59,12 +59,17 @@ public enum Ask {
         public var sessions: Int
     }
 
+    /// The part of a ``Switch`` that its title needs.
+    private struct Rehearsal: Decodable {
+        var isDryRun: Bool?
+    }
+
     /// What is asked for, as people say it: `the cutover`, `a rehearsal of the rollback`.
     static func title(_ kind: String, arguments: Data) -> String {
         switch kind {
         case "cutover", "rollback":
             // What cannot be read is refused later, with its reason.
-            let isDryRun = (try? JSONDecoder().decode(Switch.self, from: arguments))?.isDryRun == true
+            let isDryRun = (try? JSONDecoder().decode(Rehearsal.self, from: arguments))?.isDryRun == true
             return isDryRun ? "a rehearsal of the \(kind)" : "the \(kind)"
         case "verify": return "a comparison"
         case "finish", "abort": return "the end of the move (\(kind))"
