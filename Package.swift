@@ -85,7 +85,8 @@ let package = Package(
         .testTarget(
             name: "MartletTests",
             dependencies: [
-                "martlet", "Catalog", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "martlet", "Catalog", "Move", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -19,7 +19,7 @@ public struct ConnectionString: Sendable, Hashable {
         guard let options = unsafe PQconninfoParse(text, &reason) else {
             let message = unsafe reason.map { unsafe String(cString: $0) } ?? "out of memory"
             unsafe PQfreemem(reason)
-            throw Self.malformed("libpq says: \(Self.withoutQuotes(message)).")
+            throw Self.malformed("libpq says: \(Self.withoutSecrets(message, text)).")
         }
         defer { unsafe PQconninfoFree(options) }
         settings = [:]
@@ -92,6 +92,19 @@ public struct ConnectionString: Sendable, Hashable {
                 around a value with spaces, and a backslash before a quote or a backslash.
                 """
         )
+    }
+
+    /// An option's name is shown, so that it can be corrected, unless it may be the rest of a password that holds a
+    /// space, a question mark or an ampersand.
+    private static func withoutSecrets(_ message: String, _ text: String) -> String {
+        let parts = message.split(separator: "\"", omittingEmptySubsequences: false)
+        guard parts.count == 3, ["invalid connection option ", "invalid URI query parameter: "].contains(parts[0]),
+            parts[1].wholeMatch(of: /[A-Za-z_]+/) != nil,
+            let place = text.range(of: parts[1] + "=")
+        else { return withoutQuotes(message) }
+        let (before, after) = (text[..<place.lowerBound], text[place.upperBound...])
+        let isInPassword = before.contains("pass") || before.contains("secret") || after.contains("@")
+        return isInPassword ? withoutQuotes(message) : message.trimmingCharacters(in: .newlines)
     }
 
     /// libpq quotes the offending text in its message, and that text may be a part of the password,

@@ -41,6 +41,11 @@ struct CommandLineRun: Sendable {
                 switch event {
                 case .signalled(let name):
                     isInterrupted = true
+                    if command.stopsQuietly {
+                        // The terminal has shown ^C at the beginning of a line.
+                        if output.isTerminal { output.talk("") }
+                        exit(ExitStatus.interrupted.rawValue)
+                    }
                     output.talk("martlet: stopping after \(name); once more to stop without cleaning up")
                     group.cancelAll()
                 case .ended(let result):
@@ -64,11 +69,17 @@ struct CommandLineRun: Sendable {
         switch result {
         case .success(let status): return status
         case .failure(let error) where isInterrupted:
-            if !Self.isCancellation(error) { output.failure(error) }
-            output.talk("martlet: interrupted")
+            let interrupted = error as? Interrupted
+            let cause = interrupted?.cause ?? error
+            if !Self.isCancellation(cause) { output.failure(cause) }
+            output.talk(prose: "martlet: \(interrupted?.text ?? "interrupted")")
             return .interrupted
         case .failure(let error):
             if error is CleanExit || error is ValidationError { return parserMessage(error) }
+            if let wrong = error as? WrongCall {
+                output.failure(wrong.error)
+                return .usage
+            }
             output.failure(error)
             return .failed
         }

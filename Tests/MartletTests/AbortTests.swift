@@ -66,6 +66,10 @@ struct AbortTests {
             }
         }
         #expect(migration.status == (isRunning ? 0 : 130), "\(migration.error)")
+        if isRunning {
+            let copy = options.contains("--keep-copy") ? "is kept" : "is removed"
+            #expect(migration.error.contains("the copy on the target \(copy)"))
+        }
         guard !isRunning else { return }
         let aborted = try await move.run("abort", options)
         try #require(aborted.status == 0, "\(aborted.error)")

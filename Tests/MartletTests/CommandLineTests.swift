@@ -29,6 +29,13 @@ struct CommandLineTests {
         #expect(outcome.error.hasPrefix("martlet: error: "))
     }
 
+    @Test func `a malformed connection string is a wrong call`() async throws {
+        let outcome = try await MartletProgram()("status", "--target", "host=h sslmod=require")
+        #expect(outcome.status == 64)
+        #expect(outcome.error.hasPrefix("martlet: error: could not understand the connection string\nDETAIL: "))
+        #expect(outcome.error.contains("\"sslmod\""))
+    }
+
     @Test func `a failure exits with 1, with its hint on stderr`() async throws {
         try await withTemporaryDirectory { directory in
             let martlet = MartletProgram(environment: ["MARTLET_STATE_DIR": directory])

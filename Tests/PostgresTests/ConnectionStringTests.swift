@@ -36,11 +36,25 @@ struct ConnectionStringTests {
         "postgresql://u:pa@s3cret@h/d", "postgresql://u@srv:s3cret@h/d", "password=my s3cret", "password=a\" b\ns3cret",
         "postgresql://u:s3cret@[::1", "password='s3cret", "host=h dbname=postgresql://u:s3cret@h/d",
         "password=s3cret\0x",
-        "postgresql://u%40srv:p@s3cret@h/d",
+        "postgresql://u%40srv:p@s3cret@h/d", "password=my s3cret=x",
+        "postgresql://h/d?password=a&s3cret=b",
     ])
     func `malformed text never shows the password`(text: String) throws {
         let error = try #require(throws: PostgresError.self) { try ConnectionString(text) }
         #expect(!String(reflecting: error).contains("s3cret"))
         #expect(error.hint?.contains("%40") == true)
+    }
+
+    @Test(arguments: ["host=h sslmod=require", "postgresql://u@h/d?sslmod=require"])
+    func `an option that does not exist is named`(text: String) throws {
+        let error = try #require(throws: PostgresError.self) { try ConnectionString(text) }
+        #expect(error.detail?.contains("\"sslmod\"") == true)
+    }
+
+    @Test func `the rest of a password is not taken for an option`() throws {
+        for text in ["host=h password=my word=x", "postgresql://h/d?password=p&word=x"] {
+            let error = try #require(throws: PostgresError.self) { try ConnectionString(text) }
+            #expect(!String(reflecting: error).contains("word=") && error.detail?.contains("\"word\"") == false)
+        }
     }
 }

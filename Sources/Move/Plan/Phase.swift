@@ -27,6 +27,9 @@ public enum Phase: String, Codable, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the move is over but for `finish`, so that nobody needs to run it.
+    public var isLast: Bool { next.isEmpty }
+
     /// Whether the application still works on the old server, so that the move can be given up.
     public var canAbort: Bool {
         switch self {

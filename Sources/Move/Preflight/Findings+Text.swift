@@ -13,24 +13,55 @@ extension Findings {
         case remedy
     }
 
+    /// Gives a piece of text its colour; what it adds must not take up room.
+    public typealias Styling = (String, Style) -> String
+
+    /// Breaks a text into lines that leave room for an indent of so many columns.
+    public typealias Wrap = (String, Int) -> [String]
+
     /// The findings for people: a group per server, what is worst first, a summary at the end.
     ///
-    /// A remedy stands alone on its lines, so that it can be copied.
+    /// A remedy stands alone on its lines and is never broken, so that it can be copied.
     ///
-    /// - Parameter style: gives a piece of text its colour; what it adds must not take up room.
     /// - Returns: lines, the last one ended too.
-    public func text(style: (String, Style) -> String = { text, _ in text }) -> String {
-        var lines = headings.map { style($0, .heading) }
+    public func text(
+        wrap: Wrap = { text, _ in [text] },
+        style: Styling = { text, _ in text }
+    ) -> String {
+        let lines =
+            headings.flatMap { Self.indented($0, by: 8, wrap) { style($0, .heading) } }
+            + groups(of: Finding.Level.allCases, wrap, style)
+            + ["", style(summary, .heading)]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Only blockers and warnings, in the same form.
+    public func problems(
+        wrap: Wrap = { text, _ in [text] },
+        style: Styling = { text, _ in text }
+    ) -> String {
+        groups(of: [.warning, .blocker], wrap, style).dropFirst().joined(separator: "\n") + "\n"
+    }
+
+    private func groups(of levels: [Finding.Level], _ wrap: Wrap, _ style: Styling) -> [String] {
+        var lines: [String] = []
         for side in Finding.Side.allCases {
-            let group = findings.filter { $0.side == side }
+            let group = findings.filter { $0.side == side && levels.contains($0.level) }
             guard !group.isEmpty else { continue }
             lines += ["", style(Self.title(of: side), .heading)]
-            for level in Finding.Level.allCases.reversed() {
-                for finding in group where finding.level == level { lines += Self.lines(of: finding, style) }
+            for level in levels.reversed() {
+                for finding in group where finding.level == level { lines += Self.lines(of: finding, wrap, style) }
             }
         }
-        lines += ["", style(summary, .heading)]
-        return lines.joined(separator: "\n") + "\n"
+        return lines
+    }
+
+    /// A text whose first line stands as it is, and the others under its column.
+    private static func indented(_ text: String, by indent: Int, _ wrap: Wrap, _ style: (String) -> String) -> [String]
+    {
+        wrap(String(text.dropFirst(indent)), indent).enumerated().map { number, line in
+            style((number == 0 ? String(text.prefix(indent)) : String(repeating: " ", count: indent)) + line)
+        }
     }
 
     /// How many findings of each level there are, in one line.
@@ -59,22 +90,6 @@ extension Findings {
             + Finding.bytes(server.bytes)
     }
 
-    /// Breaks a line at spaces, so that it is no longer than 100 characters where it can be.
-    private static func wrapped(_ line: Substring) -> [String] {
-        var lines = [""]
-        for word in line.split(separator: " ") {
-            let last = lines[lines.count - 1]
-            if last.isEmpty {
-                lines[lines.count - 1] = String(word)
-            } else if last.count + 1 + word.count <= 100 {
-                lines[lines.count - 1] += " " + word
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines
-    }
-
     /// How many commands of one finding people are shown; a database may have thousands of tables without a key.
     private static let mostRemedies = 20
 
@@ -86,14 +101,17 @@ extension Findings {
         }
     }
 
-    private static func lines(of finding: Finding, _ style: (String, Style) -> String) -> [String] {
+    private static func lines(of finding: Finding, _ wrap: Wrap, _ style: Styling) -> [String] {
         let word = finding.level == .pass ? "ok" : finding.level.rawValue
         let gap = String(repeating: " ", count: 9 - word.count)
         let indent = String(repeating: " ", count: 11)
-        var lines = ["  " + style(word, .level(finding.level)) + gap + style(finding.message, .message)]
-        let details = (finding.detail ?? "").split(separator: "\n").flatMap(wrapped).map { indent + style($0, .detail) }
+        var lines = wrap(finding.message, indent.count).enumerated().map { number, line in
+            (number == 0 ? "  " + style(word, .level(finding.level)) + gap : indent) + style(line, .message)
+        }
+        let details = (finding.detail ?? "").split(separator: "\n").flatMap { wrap(String($0), indent.count) }
+        lines += details.map { indent + style($0, .detail) }
         let remedies = finding.remedy.prefix(mostRemedies).map { indent + "  " + style($0, .remedy) }
-        lines += details + remedies
+        lines += remedies
         let more = finding.remedy.count - mostRemedies
         if more > 0 { lines.append(indent + "  " + style("-- and \(more) more, which --json lists", .detail)) }
         return lines

@@ -77,11 +77,11 @@ extension Conductor {
                     try await Task.sleep(for: .milliseconds(50))
                     continue
                 }
-                run.monitor.event("asked for \(request.kind)")
+                run.monitor.event("asked for \(Ask.title(request.kind, arguments: request.arguments))")
                 do {
                     if let decision = try await answer(request, follower, crossing, journal) { return decision }
                 } catch let error as PostgresError where !error.isConnectionLoss && error != .cancelled {
-                    run.monitor.event("\(request.kind) failed: \(error.message)")
+                    run.monitor.failure(of: Ask.title(request.kind, arguments: request.arguments), error)
                     try Self.answer(request, failure: error, on: journal)
                 }
             }
@@ -167,8 +167,9 @@ extension Conductor {
         try await withJournal { try Self.answer(request, removed, on: $0) }
         // The one who asked reads the answer before the journal goes.
         try await Task.sleep(for: .milliseconds(300))
-        try await cleanup.removeJournal(dropsCopy: outcome == .aborted && ask.dropsCopy)
-        return outcome
+        let dropsCopy = outcome == .aborted && ask.dropsCopy
+        try await cleanup.removeJournal(dropsCopy: dropsCopy)
+        return outcome == .aborted && !dropsCopy ? .abortedKeepingCopy : outcome
     }
 
     // MARK: Opening the other server
@@ -242,6 +243,7 @@ extension Conductor {
 
     /// Takes the fence away again and goes back to following, unless the point of no return is passed.
     func undoCutover(because failure: (error: any Error, request: Journal.Request)?) async throws {
+        if let failure { run.monitor.failure(of: "the \(failure.request.kind)", PostgresError(telling: failure.error)) }
         guard try await readPhase() == .cuttingOver else { return }
         run.monitor.activity("taking the fence away")
         let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
@@ -262,6 +264,7 @@ extension Conductor {
             }
         } catch {
             guard try await readPhase() == .rollingBack else { throw error }
+            run.monitor.failure(of: "the rollback", PostgresError(telling: error))
             return try await withoutCancellation { [self] in
                 try await undoRollback()
                 try await withJournal { try Self.answer(request, failure: error, on: $0) }

@@ -17,9 +17,11 @@ final class LogFiles: Sendable {
         tablesFile = directory.appending(path: "\(safe)_\(day).tables")
     }
 
-    /// Adds a line with the time; a log that cannot be written does not stop a move.
+    /// Adds an entry with the time, its further lines indented.
+    ///
+    /// A log that cannot be written does not stop a move.
     func write(_ text: String) {
-        let line = Date().formatted(.iso8601) + "  " + text + "\n"
+        let line = Date().formatted(.iso8601) + "  " + text.replacing("\n", with: "\n    ") + "\n"
         lock.withLock { _ in
             if let handle = try? FileHandle(forWritingTo: logFile) {
                 _ = try? handle.seekToEnd()

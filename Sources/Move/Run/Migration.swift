@@ -18,10 +18,32 @@ public struct Migration: Sendable {
         case finished
         /// Everything that was made for the move is removed; the application is on the old server.
         case aborted
+        /// As `aborted`, and the copied tables were left on the target.
+        case abortedKeepingCopy
         /// The application is back on the old server.
         case rolledBack
         /// The application is on the new server, without a way back.
         case switched
+
+        /// Whether the journal stays until `finish` or `abort`.
+        var keepsJournal: Bool {
+            switch self {
+            case .copied, .rolledBack, .switched: true
+            case .finished, .aborted, .abortedKeepingCopy: false
+            }
+        }
+
+        /// What the log says.
+        var title: String {
+            switch self {
+            case .copied: "the copy is complete"
+            case .finished: "the move is finished"
+            case .aborted: "the move is aborted"
+            case .abortedKeepingCopy: "the move is aborted, the copy is kept"
+            case .rolledBack: "rolled back"
+            case .switched: "cut over, without a way back"
+            }
+        }
     }
 
     let endpoints: Endpoints
@@ -40,8 +62,26 @@ public struct Migration: Sendable {
     /// Moves, until the move ends or the task is cancelled.
     ///
     /// A connection that breaks is waited for, up to ten minutes; then the error is thrown and the
-    /// same call resumes.
+    /// same call resumes. How it ended is written to the log and, when the target can be reached, to the journal.
     public func run() async throws -> Outcome {
+        do {
+            let outcome = try await runThroughBreaks()
+            monitor.end("ended: \(outcome.title)")
+            if outcome.keepsJournal { await keepEnd() }
+            return outcome
+        } catch {
+            monitor.end(Task.isCancelled ? "stopped: asked to by ^C or a signal" : RunEnd.text(of: error))
+            await keepEnd()
+            throw error
+        }
+    }
+
+    private func keepEnd() async {
+        // What cannot be written there is in the log, and the error that ended the run is what people must see.
+        try? await withoutCancellation { try await RunEnd.keep(of: self) }
+    }
+
+    private func runThroughBreaks() async throws -> Outcome {
         var brokenSince: Date?
         while true {
             let started = Date()
@@ -51,7 +91,9 @@ public struct Migration: Sendable {
                 // A run that lasted was a success; its end begins a new count.
                 if Date().timeIntervalSince(started) > 30 || brokenSince == nil { brokenSince = Date() }
                 guard let since = brokenSince, Date().timeIntervalSince(since) < 600 else { throw error }
-                monitor.waiting("\(error.message); trying again")
+                monitor.lost("\(error.message); trying again")
+                // The target may be the server that is gone.
+                try? await RunEnd.keep(of: self)
                 try await Task.sleep(for: .seconds(2))
             }
         }
@@ -168,18 +210,8 @@ struct Reporter {
     }
 
     private func write(to target: Connection) throws {
-        let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .iso8601
-        let report = String(decoding: try encoder.encode(run.monitor.report), as: UTF8.self)
-        try target.query(
-            """
-            INSERT INTO martlet.status (report) VALUES ($1::jsonb)
-            ON CONFLICT (only_row) DO UPDATE SET report = excluded.report, at = now()
-            """,
-            report
-        )
+        try run.monitor.write(to: target)
         try Lease.beat(on: target)
-        for event in run.monitor.takeEvents() { try Journal.note(event, on: target) }
     }
 
     /// The message goes into the log of the server that the application writes to.

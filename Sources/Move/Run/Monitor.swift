@@ -12,6 +12,8 @@ public final class Monitor: Sendable {
         var sourcePosition: LSN?
         var events: [String] = []
         var hasRun = false
+        /// Whether a connection was lost and no position of the source has come since.
+        var isPositionOld = false
     }
 
     private let state: Mutex<State>
@@ -51,14 +53,14 @@ public final class Monitor: Sendable {
             var report = state.report
             report.at = Date()
             if let load = state.load {
-                report.tables = load.current.map {
-                    StatusReport.Table(schema: $0.key.schema, name: $0.key.name, load: $0.value)
-                }.sorted { ($0.load.totalBytes, $1.qualifiedName) > ($1.load.totalBytes, $0.qualifiedName) }
+                report.tables = StatusReport.tables(load)
             }
             if let progress = state.follower?.progress {
                 report.follow = progress
-                let position = state.sourcePosition ?? progress.received
-                report.lag = Self.lag(progress, source: position, now: report.at)
+                if !state.isPositionOld {
+                    let position = state.sourcePosition ?? progress.received
+                    report.lag = Self.lag(progress, source: position, now: report.at)
+                }
             }
             return report
         }
@@ -82,11 +84,31 @@ public final class Monitor: Sendable {
         }
     }
 
+    /// Tells how a run ended, to the log and the journal; the terminal is told by the command itself.
+    func end(_ text: String) {
+        log.write(text)
+        state.withLock {
+            $0.events.append(text)
+            $0.report.waiting = nil
+            $0.report.isDisconnected = nil
+        }
+    }
+
+    /// Tells that something failed after which the move goes on.
+    func failure(of what: String, _ error: PostgresError) {
+        log.write("\(what) failed: \(error.whole)")
+        state.withLock { $0.events.append("\(what) failed: \(error.whole)") }
+        onEvent("\(what) failed: \(error.message)")
+    }
+
     func enter(_ phase: Phase, id: String) {
         state.withLock {
             $0.report.id = id
             $0.report.phase = phase
+            // What was done belongs to the phase before.
+            $0.report.activity = ""
             $0.report.waiting = nil
+            $0.report.isDisconnected = nil
             $0.hasRun = true
         }
         event("phase: \(phase.title)")
@@ -108,16 +130,35 @@ public final class Monitor: Sendable {
         if let text, isNew { event("waiting: \(text)") }
     }
 
+    /// Tells that a server is gone; how far the stream is behind is not known until it is back.
+    func lost(_ text: String) {
+        state.withLock { state in
+            if let progress = state.follower?.progress { state.report.follow = progress }
+            state.follower = nil
+            state.sourcePosition = nil
+            state.isPositionOld = true
+            state.report.isDisconnected = true
+            state.report.activity = ""
+        }
+        waiting(text)
+    }
+
     func watch(_ load: LoadProgress) {
         state.withLock { $0.load = load }
     }
 
     func watch(_ follower: Follower?) {
-        state.withLock { $0.follower = follower }
+        state.withLock {
+            $0.follower = follower
+            $0.report.follow = nil
+        }
     }
 
     func note(sourcePosition: LSN) {
-        state.withLock { $0.sourcePosition = sourcePosition }
+        state.withLock {
+            $0.sourcePosition = sourcePosition
+            $0.isPositionOld = false
+        }
     }
 
     func note(_ comparison: StatusReport.Comparison) {
@@ -145,5 +186,18 @@ public final class Monitor: Sendable {
             seconds: isBehind ? age : 0,
             heartbeatMilliseconds: progress.counters.heartbeatMilliseconds
         )
+    }
+}
+
+extension PostgresError {
+    /// Any error as one that can be told.
+    init(telling error: any Error) {
+        self = error as? PostgresError ?? PostgresError(String(describing: error))
+    }
+
+    /// Message, detail and hint, each on lines of its own: for what is kept.
+    var whole: String {
+        let parts = [message, detail.map { "DETAIL: \($0)" }, hint.map { "HINT: \($0)" }]
+        return parts.compactMap(\.self).joined(separator: "\n")
     }
 }

@@ -59,6 +59,24 @@ public enum Ask {
         public var sessions: Int
     }
 
+    /// The part of a ``Switch`` that its title needs.
+    private struct Rehearsal: Decodable {
+        var isDryRun: Bool?
+    }
+
+    /// What is asked for, as people say it: `the cutover`, `a rehearsal of the rollback`.
+    static func title(_ kind: String, arguments: Data) -> String {
+        switch kind {
+        case "cutover", "rollback":
+            // What cannot be read is refused later, with its reason.
+            let isDryRun = (try? JSONDecoder().decode(Rehearsal.self, from: arguments))?.isDryRun == true
+            return isDryRun ? "a rehearsal of the \(kind)" : "the \(kind)"
+        case "verify": return "a comparison"
+        case "finish", "abort": return "the end of the move (\(kind))"
+        default: return kind
+        }
+    }
+
     /// An error, as it travels.
     public struct Failure: Sendable, Hashable, Codable {
         /// The message.
@@ -70,7 +88,7 @@ public enum Ask {
 
         /// Takes an error's texts.
         init(_ error: any Error) {
-            let error = error as? PostgresError ?? PostgresError(String(describing: error))
+            let error = PostgresError(telling: error)
             message = error.message
             detail = error.detail
             hint = error.hint

@@ -64,4 +64,6 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var comparison: Comparison?
     /// The last switch of the application from one server to the other.
     public var cutover: CutoverReport?
+    /// Whether martlet has lost a server and tries to reach it again; what is said about the stream is old then.
+    public var isDisconnected: Bool?
 }

@@ -117,6 +117,7 @@ extension CheckFinding {
             let place = "row \(difference.row), column \"\(difference.column)\""
             return "  \(place): \(source) on the source, \(target) on the target"
         }
-        return ["\(title): \(sourceRows) rows on the source, \(targetRows) on the target"] + values
+        let rows = "\(Quantity.of(sourceRows, "row")) on the source, \(Quantity.grouped(targetRows)) on the target"
+        return ["\(title): \(rows)"] + values
     }
 }

@@ -115,6 +115,7 @@ public struct Comparison: Sendable {
             let worker = ComparisonWorker(method: method, format: format, queue: queue, progress: progress)
             var verdicts = try await runWorkers(worker, first: sides)
             verdicts.sort { $0.qualifiedName < $1.qualifiedName }
+            for place in verdicts.indices { verdicts[place].differences.sortKeys() }
             let findings = try await sides.findings(checks)
             return Verdict(
                 equal: verdicts.allSatisfy(\.equal) && findings.allSatisfy(\.equal),

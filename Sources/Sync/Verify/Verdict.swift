@@ -106,6 +106,26 @@ public struct Differences: Codable, Sendable, Hashable {
     /// Rows that differ in any way.
     public var count: Int { onlyInSource + onlyInTarget + different }
 
+    /// Brings the listed keys into an order that people can look things up in: numbers by their value.
+    mutating func sortKeys() {
+        keys.sort { left, right in
+            for column in left.key.keys.sorted() {
+                let (one, other) = (left.key[column] ?? "", right.key[column] ?? "")
+                if one != other { return Self.precedes(one, other) }
+            }
+            return false
+        }
+    }
+
+    private static func precedes(_ one: String, _ other: String) -> Bool {
+        switch (Decimal(string: one), Decimal(string: other)) {
+        case (let left?, let right?) where left != right: left < right
+        case (_?, nil): true
+        case (nil, _?): false
+        default: one < other
+        }
+    }
+
     mutating func add(_ kind: Kind, times: Int = 1, key: @autoclosure () -> [String: String]?) {
         switch kind {
         case .onlyInSource: onlyInSource += times
@@ -119,32 +139,44 @@ public struct Differences: Codable, Sendable, Hashable {
 extension Verdict {
     /// The verdict for people: one line for each thing that differs, then one line that sums up.
     public var lines: [String] {
-        var lines = differing.flatMap { $0.lines } + checks.filter { !$0.equal }.flatMap { $0.lines }
+        differing.flatMap { $0.lines } + checks.filter { !$0.equal }.flatMap { $0.lines } + [summary]
+    }
+
+    /// What was compared and what came out, in one line.
+    public var summary: String {
         let rows = tables.reduce(0) { $0 + $1.sourceRows }
-        let what = "\(tables.count) tables, \(rows) rows\(checks.isEmpty ? "" : ", \(checks.count) checks")"
+        let compared = [
+            Quantity.of(tables.count, "table"), Quantity.of(rows, "row"),
+            checks.isEmpty ? nil : Quantity.of(checks.count, "check"),
+        ]
         let position = lsn.map { " at \($0)" } ?? ""
         let time = String(format: "%.1f s", seconds)
-        let problems = differing.count + checks.filter { !$0.equal }.count
-        lines.append(
-            equal ? "equal\(position): \(what) in \(time)" : "\(problems) differ\(position): \(what) in \(time)"
-        )
-        return lines
+        return "\(outcome)\(position): \(compared.compactMap(\.self).joined(separator: ", ")) in \(time)"
+    }
+
+    private var outcome: String {
+        guard !equal else { return "equal" }
+        let failed = checks.count { !$0.equal }
+        let parts = [(differing.count, "table"), (failed, "check")].filter { $0.0 > 0 }.map { Quantity.of($0, $1) }
+        return parts.joined(separator: " and ") + (differing.count + failed == 1 ? " differs" : " differ")
     }
 }
 
 extension TableVerdict {
     /// What differs, for people.
     public var lines: [String] {
-        let title = "table \"\(qualifiedName)\""
-        guard !equal else { return ["\(title): equal, \(sourceRows) rows"] }
+        // Not as SQL would quote it: the quotes here are those of the sentence.
+        let title = "table \"\(schema).\(name)\""
+        guard !equal else { return ["\(title): equal, \(Quantity.of(sourceRows, "row"))"] }
         var lines = problems.map { "\(title): \($0)" }
         guard differences.count > 0 || sourceRows != targetRows || problems.isEmpty else { return lines }
         let more = differences.complete ? "" : ", perhaps more"
         lines.append(
             """
-            \(title): \(sourceRows) rows on the source, \(targetRows) on the target: \
-            \(differences.onlyInSource) only on the source, \(differences.onlyInTarget) only on the target, \
-            \(differences.different) different\(more)
+            \(title): \(Quantity.of(sourceRows, "row")) on the source, \(Quantity.grouped(targetRows)) on the target: \
+            \(Quantity.grouped(differences.onlyInSource)) only on the source, \
+            \(Quantity.grouped(differences.onlyInTarget)) only on the target, \
+            \(Quantity.grouped(differences.different)) different\(more)
             """
         )
         let shown = differences.keys.prefix(Differences.shown)
@@ -153,9 +185,8 @@ extension TableVerdict {
             return "  (\(key.joined(separator: ", "))): \(difference.kind.phrase)"
         }
         if !shown.isEmpty, differences.count > shown.count {
-            lines.append(
-                "  and \(differences.count - shown.count) more; --json lists up to \(Differences.listed) of them"
-            )
+            let rest = Quantity.grouped(differences.count - shown.count)
+            lines.append("  and \(rest) more; --json lists up to \(Differences.listed) of them")
         }
         return lines
     }

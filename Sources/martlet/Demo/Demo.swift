@@ -155,7 +155,7 @@ final class DemoSteps: Sendable {
             steps.append((.now, text))
             return steps.count
         }
-        output.talk(output.styled("[\(number)/\(Self.count)] \(text)", .bold))
+        output.talk(prose: output.styled("[\(number)/\(Self.count)] \(text)", .bold), indent: "       ")
     }
 
     /// What was being done at a moment.
@@ -165,6 +165,6 @@ final class DemoSteps: Sendable {
 
     /// Tells what came out.
     func note(_ text: String) {
-        output.talk("       " + text)
+        output.talk(prose: "       " + text)
     }
 }

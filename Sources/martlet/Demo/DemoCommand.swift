@@ -71,7 +71,7 @@ struct DemoCommand: Command {
         )
         return try await withDemoDirectory(keep: keep) { directory in
             try await demo.run(in: directory) { report, servers in
-                output.result(report.text)
+                output.result(report.text(width: output.resultWidth))
                 if keep { try await wait(servers, directory, output) }
                 return report.problems.isEmpty ? .done : .foundProblems
             }
@@ -80,7 +80,7 @@ struct DemoCommand: Command {
 
     private func wait(_ servers: DemoServers, _ directory: URL, _ output: Output) async throws {
         output.result("old server: \(servers.old.secretURI)\nnew server: \(servers.new.secretURI)")
-        output.talk("Enter or ^C stops both; their data stay in \(directory.path).")
+        output.talk(prose: "Enter or ^C stops both; their data stay in \(directory.path).")
         // ^C is one of the two ways to end the wait, not a failure.
         try? await waitForEnter()
     }

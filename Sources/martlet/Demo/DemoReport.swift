@@ -88,8 +88,8 @@ struct DemoReport: Sendable {
             + "; constraints and catching up took \(Self.seconds(catchUpTime))"
     }
 
-    /// The whole report.
-    var text: String {
+    /// The whole report, in lines of so many columns; nil leaves them as they are.
+    func text(width columns: Int?) -> String {
         let operations = writers.map { writers in
             writers.acknowledged.sorted { $0.key > $1.key }
                 .map { "\(Painter.count($0.value)) on the \($0.key) server" }.joined(separator: ", ")
@@ -112,8 +112,17 @@ struct DemoReport: Sendable {
             ("total time", Self.seconds(total)),
         ]
         let width = lines.map(\.0.count).max() ?? 0
-        let table = lines.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
-        let verdict = problems.isEmpty ? ["All checks hold."] : problems.map { "PROBLEM: \($0)" }
+        let indent = String(repeating: " ", count: width + 2)
+        let table = lines.flatMap { line in
+            Layout.wrap(
+                line.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + line.1,
+                to: columns,
+                indent: indent
+            )
+        }
+        let verdict =
+            problems.isEmpty
+            ? ["All checks hold."] : problems.flatMap { Layout.wrap("PROBLEM: \($0)", to: columns, indent: "  ") }
         return (table + verdict).joined(separator: "\n")
     }
 

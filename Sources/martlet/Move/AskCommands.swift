@@ -11,7 +11,7 @@ struct Asker: Sendable {
     let tell: @Sendable (String) -> Void
 
     init(target: ConnectionString, output: Output) {
-        self.init(target: target) { output.talk($0) }
+        self.init(target: target) { output.talk(prose: $0) }
     }
 
     init(target: ConnectionString, tell: @escaping @Sendable (String) -> Void) {
@@ -29,9 +29,11 @@ struct Asker: Sendable {
     ) async throws -> Answer? {
         try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
             guard try Journal.migration(on: connection) != nil, try Lease.isTaken(on: connection) else { return nil }
+            // What was being done before is not done for us.
+            let before = try activity(connection) ?? ""
             let request = try Journal.ask(kind, arguments: try JSONEncoder().encode(arguments), on: connection)
             do {
-                return try await wait(for: request, on: connection, as: type)
+                return try await wait(for: request, told: before, on: connection, as: type)
             } catch  where Task.isCancelled {
                 return try await withoutCancellation { try await withdraw(request, kind, as: type) }
             }
@@ -46,16 +48,17 @@ struct Asker: Sendable {
         tell("withdrawing the \(kind)")
         return try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
             guard try Journal.withdraw(request, on: connection) else { throw CancellationError() }
-            return try await wait(for: request, on: connection, as: type)
+            return try await wait(for: request, told: "", on: connection, as: type)
         }
     }
 
     private func wait<Answer: Decodable & Sendable>(
         for request: Int,
+        told: String,
         on connection: Connection,
         as type: Answer.Type
     ) async throws -> Answer? {
-        var shown = ""
+        var shown = told
         var looks = 0
         while true {
             if let answer = try Journal.answer(to: request, on: connection) { return try decode(answer, type) }
@@ -100,7 +103,7 @@ struct Asker: Sendable {
     private func activity(_ connection: Connection) throws -> String? {
         guard
             let row = try connection.query(
-                "SELECT coalesce(report ->> 'waiting', report ->> 'activity') AS activity FROM martlet.status"
+                "SELECT coalesce(report ->> 'waiting', nullif(report ->> 'activity', '')) AS activity FROM martlet.status"
             ).first
         else { return nil }
         return try row.optional("activity")
@@ -228,12 +231,12 @@ struct SwitchCommand {
             try output.json(dryRun)
         } else {
             output.result(
-                """
-                \(dryRun.tables) tables would be fenced, \(dryRun.sequences) sequences set; \
-                \(dryRun.sessions) sessions of applications are open; lag \(Painter.size(Int(clamping: dryRun.lagBytes)))
-                """
+                prose: """
+                    \(dryRun.tables) tables would be fenced, \(dryRun.sequences) sequences set; \
+                    \(dryRun.sessions) sessions of applications are open; lag \(Painter.size(Int(clamping: dryRun.lagBytes)))
+                    """
             )
-            for obstacle in dryRun.obstacles { output.result("in the way: \(obstacle)") }
+            for obstacle in dryRun.obstacles { output.result(prose: "in the way: \(obstacle)") }
             if dryRun.obstacles.isEmpty { output.result("nothing is in the way") }
         }
         return dryRun.obstacles.isEmpty ? .done : .foundProblems
@@ -247,11 +250,12 @@ struct SwitchCommand {
         }
         output.result(table.text)
         output.result(
-            "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
+            prose:
+                "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
                 + "\(report.sequences) sequences set"
         )
         output.talk(
-            kind == "cutover"
+            prose: kind == "cutover"
                 ? "next: martlet rollback goes back to the old server; martlet finish gives that up and removes the rest"
                 : "next: martlet finish removes what is left of the move"
         )

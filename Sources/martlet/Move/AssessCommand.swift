@@ -71,16 +71,29 @@ struct AssessCommand: Command {
         let given = target ?? ProcessInfo.processInfo.environment["MARTLET_TARGET"]
         let findings = try await Preflight.run(
             source: source.connection(),
-            target: given.map { text throws(PostgresError) in try ConnectionString(text) },
+            target: given.map { try Environment.connection($0, or: "MARTLET_TARGET", option: "--target") },
             options: selection.preflight()
         )
         if json { try output.json(findings) } else { output.result(Self.text(findings, output)) }
         return findings.blockers.isEmpty ? .done : .foundProblems
     }
 
-    /// The findings for people, in colour where there is any.
+    /// All findings for people on stdout, in colour where there is any.
     static func text(_ findings: Findings, _ output: Output) -> String {
-        findings.text { text, style in
+        findings.text(wrap: wrap(to: output.resultWidth), style: style(output))
+    }
+
+    /// What is in the way or should be known, for people on stderr.
+    static func problems(_ findings: Findings, _ output: Output) -> String {
+        findings.problems(wrap: wrap(to: output.talkWidth), style: style(output))
+    }
+
+    private static func wrap(to width: Int?) -> Findings.Wrap {
+        { text, indent in Layout.wrap(text, to: width.map { max(20, $0 - indent) }) }
+    }
+
+    private static func style(_ output: Output) -> Findings.Styling {
+        { text, style in
             switch style {
             case .heading: output.styled(text, .bold)
             case .level(.pass): output.styled(text, .green)

@@ -14,7 +14,7 @@ struct SourceOption: ParsableArguments {
     var source: String?
 
     func connection() throws -> ConnectionString {
-        try ConnectionString(Environment.value(source, or: "MARTLET_SOURCE", option: "--source"))
+        try Environment.connection(source, or: "MARTLET_SOURCE", option: "--source")
     }
 }
 
@@ -29,7 +29,7 @@ struct TargetOption: ParsableArguments {
     var target: String?
 
     func connection() throws -> ConnectionString {
-        try ConnectionString(Environment.value(target, or: "MARTLET_TARGET", option: "--target"))
+        try Environment.connection(target, or: "MARTLET_TARGET", option: "--target")
     }
 }
 
@@ -66,5 +66,11 @@ enum Environment {
         if let given { return given }
         if let value = ProcessInfo.processInfo.environment[variable], !value.isEmpty { return value }
         throw ValidationError("Give \(option), or set \(variable).")
+    }
+
+    /// A connection string; one that libpq does not understand is a wrong call.
+    static func connection(_ given: String?, or variable: String, option: String) throws -> ConnectionString {
+        let text = try value(given, or: variable, option: option)
+        do { return try ConnectionString(text) } catch { throw WrongCall(error: error) }
     }
 }

@@ -78,13 +78,11 @@ struct MigrateCommand: Command {
         let view = LiveView(output: output)
         do {
             let outcome = try await view.show(monitor) { try await migration.run() }
-            output.talk(Self.farewell(outcome, directory))
+            output.talk(prose: Self.farewell(outcome, directory))
             return .done
         } catch {
-            if Task.isCancelled {
-                output.talk("martlet: stopped; nothing is lost. The same command goes on where it was.")
-            }
-            throw error
+            guard Task.isCancelled else { throw error }
+            throw Interrupted(cause: error, text: Self.interruption(in: monitor.report.phase, isOnce: selection.once))
         }
     }
 
@@ -102,11 +100,42 @@ struct MigrateCommand: Command {
             output.result(isResumed ? "The move that was begun would go on." : "Nothing was changed.")
             return findings.blockers.isEmpty ? .done : .foundProblems
         }
-        for warning in findings.warnings { output.talk("\(output.styled("warning:", .yellow)) \(warning.message)") }
-        guard !findings.blockers.isEmpty else { return nil }
-        output.talk(AssessCommand.text(findings, output))
-        output.talk("martlet: \(output.styled("error:", .red)) the move cannot begin: \(findings.summary)")
+        guard !findings.blockers.isEmpty else {
+            tell(findings, output)
+            return nil
+        }
+        output.talk(AssessCommand.problems(findings, output))
+        output.failure(
+            PostgresError(
+                "the move cannot begin: \(Quantity.of(findings.blockers.count, "blocker"))",
+                hint: "Remove what blocks it; martlet assess shows everything that was looked at."
+            )
+        )
         return .foundProblems
+    }
+
+    /// One line, and the warnings: the move begins.
+    private func tell(_ findings: Findings, _ output: Output) {
+        let passed = findings.findings.count - findings.warnings.count
+        let warnings = Quantity.of(findings.warnings.count, "warning")
+        output.talk(prose: "assess: \(Quantity.of(passed, "check")) passed, \(warnings)")
+        for warning in findings.warnings {
+            output.talk(prose: "\(output.styled("warning:", .yellow)) \(warning.message)", indent: "  ")
+        }
+    }
+
+    /// What somebody must know who has stopped a move.
+    static func interruption(in phase: Phase, isOnce: Bool) -> String {
+        let kept =
+            switch phase {
+            case .planned, .rolledBack, .switched, .copied: ""
+            case .loading where isOnce: ""
+            case .loading, .following, .cuttingOver:
+                "; the source keeps its log for the slot until the move goes on, or martlet abort ends it"
+            case .reversing, .rollingBack:
+                "; the new server keeps its log for the way back until the move goes on, or martlet finish ends it"
+            }
+        return "stopped; nothing is lost: the same command goes on where it was" + kept
     }
 
     private static func farewell(_ outcome: Migration.Outcome, _ directory: URL) -> String {
@@ -115,6 +144,8 @@ struct MigrateCommand: Command {
             case .copied: "The copy is complete. Compare with martlet verify; martlet finish removes the journal."
             case .finished: "Finished: the application is on the new server, and nothing of martlet is left on either."
             case .aborted: "Aborted: the source is as it was before, and the copy on the target is removed."
+            case .abortedKeepingCopy:
+                "Aborted: the source is as it was before; the copy on the target is kept, and nothing keeps it up to date."
             case .rolledBack: "Rolled back: the application is on the old server. martlet finish removes what is left."
             case .switched: "Cut over, without a way back. martlet finish removes what is left."
             }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Engine
 import Foundation
 import Move
 import Postgres
@@ -25,23 +24,24 @@ struct StatusCommand: Command {
     @Flag(help: "Show it again every second, until ^C.")
     var watch = false
 
+    var stopsQuietly: Bool { true }
+
     func run(output: Output) async throws -> ExitStatus {
         let target = try target.connection()
         _ = try await Asker(target: target, output: output).migration()
         try await withNeutralConnection(to: target, application: "martlet status") { connection in
-            var screen = Screen(output: output)
             var painter = Painter(output: output)
             repeat {
-                guard let state = try read(connection) else { break }
+                guard let reading = try StatusReading.read(connection, target: target.place) else {
+                    output.talk("the move is over, and its journal removed")
+                    break
+                }
                 if json {
-                    output.result(state.json)
+                    try output.json(StatusDocument(reading))
+                } else if watch, output.isTerminal {
+                    output.screen.draw(lines(reading, &painter, width: output.screen.width))
                 } else {
-                    let lines = painter.lines(state.report, width: watch ? screen.width : 200)
-                    if watch, output.isTerminal {
-                        screen.draw(lines + [state.runner])
-                    } else {
-                        output.result((lines + [state.runner]).joined(separator: "\n"))
-                    }
+                    output.result(lines(reading, &painter, width: output.resultWidth).joined(separator: "\n"))
                 }
                 if watch { try await Task.sleep(for: .seconds(1)) }
             } while watch
@@ -49,30 +49,14 @@ struct StatusCommand: Command {
         return .done
     }
 
-    private struct State {
-        let report: StatusReport
-        let json: String
-        let runner: String
-    }
-
-    private func read(_ connection: Connection) throws -> State? {
-        guard try Journal.exists(on: connection),
-            let row = try connection.query("SELECT report FROM martlet.status").first
-        else { return nil }
-        let json: String = try row("report")
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        var report = try decoder.decode(StatusReport.self, from: Data(json.utf8))
-        if let migration = try Journal.migration(on: connection), let phase = Phase(rawValue: migration.phase) {
-            report.phase = phase
-        }
-        let holder = try Lease.holder(on: connection)
-        let who = holder.map { "process \($0.pid) on host \"\($0.host)\"" } ?? "nobody"
-        let isRunning = try Lease.isTaken(on: connection)
-        return State(
-            report: report,
-            json: json,
-            runner: isRunning ? "run by \(who)" : "not running; last run by \(who)"
-        )
+    private func lines(_ reading: StatusReading, _ painter: inout Painter, width: Int?) -> [String] {
+        let who = reading.who.map { "process \($0.process) on host \"\($0.host)\"" } ?? "nobody"
+        let runner =
+            switch reading.runner {
+            case .running: "run by \(who)"
+            case .waiting: "run by \(who), which tries to reach a server again"
+            case .stopped: "last run by \(who)"
+            }
+        return painter.lines(reading.report, width: width, reading: reading) + Layout.wrap(runner, to: width)
     }
 }

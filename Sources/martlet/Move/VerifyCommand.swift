@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 import Move
 import Postgres
@@ -44,7 +45,11 @@ struct VerifyCommand: Command {
         let checks = try check.map { try Self.read($0) }
         let answer = try await ask(endpoints, checks, output)
         let verdict = if let answer { answer } else { try await compare(endpoints, checks, output) }
-        if json { try output.json(verdict) } else { output.result(verdict.lines.joined(separator: "\n")) }
+        if json {
+            try output.json(verdict)
+        } else {
+            output.result(prose: verdict.lines.joined(separator: "\n"), indent: "    ")
+        }
         return verdict.equal ? .done : .foundProblems
     }
 
@@ -55,17 +60,30 @@ struct VerifyCommand: Command {
     }
 
     private func compare(_ endpoints: Endpoints, _ checks: String?, _ output: Output) async throws -> Verdict {
-        output.talk("no martlet runs a move between them: each side is compared as it is now")
+        let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
+        output.talk(prose: Self.reservation(migration.flatMap { Phase(rawValue: $0.phase) }))
         var comparison = Comparison(source: .init(endpoints.source), target: .init(endpoints.target))
         comparison.isStrict = strict
         comparison.workers = jobs
         comparison.checks = try checks.map { text throws(PostgresError) in try CheckFile(parsing: text) }
         comparison.progress = { progress in
-            if case .finished(let table) = progress, output.isTerminal || !table.equal {
-                output.talk(table.lines.first ?? "")
+            // The verdict tells what differs.
+            if case .finished(let table) = progress, output.isTerminal, table.equal {
+                output.talk(prose: table.lines.first ?? "")
             }
         }
         return try await comparison.run()
+    }
+
+    /// What must be known about a comparison that no running move makes exact; the phase is that of a stopped move.
+    static func reservation(_ phase: Phase?) -> String {
+        guard let phase, !phase.isLast else {
+            return "no martlet runs a move between them: each side is compared as it is now"
+        }
+        return """
+            a move in phase "\(phase.title)" is stopped; both sides are compared as they are now, so what lags counts \
+            as different; start martlet migrate first for an exact comparison
+            """
     }
 
     private static func read(_ file: String) throws -> String {

@@ -9,15 +9,31 @@ struct Output: Sendable {
     /// Whether stderr is a terminal, so that progress may be redrawn in place.
     let isTerminal: Bool
 
+    /// What is drawn in place on stderr.
+    let screen = Screen()
+
     init() {
         let variables = ProcessInfo.processInfo.environment
         isTerminal = isatty(STDERR_FILENO) == 1
         isColoured = isTerminal && (variables["NO_COLOR"] ?? "").isEmpty && variables["TERM"] != "dumb"
     }
 
-    /// Prints a result on stdout.
+    /// How long a line on stdout should be; nil when it is not a terminal.
+    var resultWidth: Int? { Self.width(of: STDOUT_FILENO) }
+
+    /// How long a line on stderr should be; nil when it is not a terminal.
+    var talkWidth: Int? { Self.width(of: STDERR_FILENO) }
+
+    /// Prints a result on stdout as it is.
     func result(_ text: String) {
         write(text, to: .standardOutput)
+    }
+
+    /// Prints a result for people on stdout, broken at spaces to fit the terminal.
+    ///
+    /// What follows a break is indented by `indent`, or as its line is.
+    func result(prose text: String, indent: String? = nil) {
+        result(Layout.wrap(text, to: resultWidth, indent: indent).joined(separator: "\n"))
     }
 
     /// Prints a result for machines on stdout: keys sorted, slashes and dates plain.
@@ -28,17 +44,32 @@ struct Output: Sendable {
         result(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
-    /// Tells a person something on stderr.
+    /// Tells a person something on stderr, as it is.
     func talk(_ text: String) {
-        write(text, to: .standardError)
+        screen.interject(text.hasSuffix("\n") ? text : text + "\n")
+    }
+
+    /// Tells a person something on stderr, broken at spaces to fit the terminal.
+    ///
+    /// What follows a break is indented by `indent`, or as its line is.
+    func talk(prose text: String, indent: String? = nil) {
+        talk(Layout.wrap(text, to: talkWidth, indent: indent).joined(separator: "\n"))
     }
 
     /// Prints an error the way `psql` does: the message, then DETAIL and HINT on lines of their own.
     func failure(_ error: any Error) {
         let error = (error as? PostgresError) ?? PostgresError(Self.message(of: error))
-        talk("martlet: \(styled("error:", .red)) \(error.message)")
-        if let detail = error.detail, !detail.isEmpty { talk("\(styled("DETAIL:", .bold)) \(detail)") }
-        if let hint = error.hint, !hint.isEmpty { talk("\(styled("HINT:", .bold)) \(hint)") }
+        talk(prose: "martlet: \(styled("error:", .red)) \(error.message)", indent: "  ")
+        for (label, text) in [("DETAIL:", error.detail), ("HINT:", error.hint)] {
+            guard let text, !text.isEmpty else { continue }
+            let lines = "\(label) \(text)".split(separator: "\n", omittingEmptySubsequences: false)
+            for (number, line) in lines.enumerated() {
+                // Lines of their own keep their indent; a sentence goes on under its first word.
+                let wrapped = Layout.wrap(String(line), to: talkWidth, indent: number == 0 ? "  " : nil)
+                let text = wrapped.joined(separator: "\n")
+                talk(number == 0 ? styled(label, .bold) + text.dropFirst(label.count) : text)
+            }
+        }
     }
 
     /// A style of text on a terminal.
@@ -53,6 +84,11 @@ struct Output: Sendable {
     /// The text in a style, or as it is when there is no colour.
     func styled(_ text: String, _ style: Style) -> String {
         isColoured ? "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m" : text
+    }
+
+    /// Longer lines are hard to read on a wide terminal.
+    private static func width(of file: Int32) -> Int? {
+        Screen.Size.of(file).map { min($0.columns, 120) }
     }
 
     private static func message(of error: any Error) -> String {

@@ -27,7 +27,7 @@ struct SandboxList: Command {
             return .done
         }
         guard !list.isEmpty else {
-            output.talk("no sandboxes in \(sandboxes.directory); make one with \"martlet sandbox start NAME\"")
+            output.talk(prose: "no sandboxes in \(sandboxes.directory); make one with \"martlet sandbox start NAME\"")
             return .done
         }
         var table = TextTable(["NAME", "STATUS", "POSTGRES", "CONNECTION"])

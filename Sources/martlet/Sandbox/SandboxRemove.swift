@@ -19,7 +19,7 @@ struct SandboxRemove: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         try await Sandboxes().remove(name)
-        output.talk("sandbox \"\(name)\" is removed")
+        output.talk(prose: "sandbox \"\(name)\" is removed")
         return .done
     }
 }

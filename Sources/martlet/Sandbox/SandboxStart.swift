@@ -42,7 +42,7 @@ struct SandboxStart: Command {
             settings: Dictionary(settings.map { ($0.name, $0.value) }) { $1 }
         )
         let sandbox = try await Sandboxes().start(name, wish)
-        output.talk("sandbox \"\(name)\" runs PostgreSQL \(sandbox.major ?? 0) in \(sandbox.directory)")
+        output.talk(prose: "sandbox \"\(name)\" runs PostgreSQL \(sandbox.major ?? 0) in \(sandbox.directory)")
         if json { try output.json(SandboxDescription(sandbox)) } else { output.result(sandbox.uri() ?? "") }
         return .done
     }

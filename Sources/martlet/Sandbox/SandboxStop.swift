@@ -19,7 +19,7 @@ struct SandboxStop: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         try await Sandboxes().stop(name)
-        output.talk("sandbox \"\(name)\" is stopped; \"martlet sandbox start \(name)\" starts it again")
+        output.talk(prose: "sandbox \"\(name)\" is stopped; \"martlet sandbox start \(name)\" starts it again")
         return .done
     }
 }

@@ -48,8 +48,28 @@ struct FindingsTests {
         )
     }
 
+    @Test func `a move that cannot begin shows only problems, and never breaks a remedy`() {
+        let text = Self.findings.problems { text, _ in text.split(separator: " ").map(String.init) }
+        #expect(
+            text == """
+                On the source
+                  blocker  too
+                           low
+                           A
+                           fact.
+                           Another.
+                             ALTER SYSTEM …;
+
+                Between them
+                  warning  sorted
+                           otherwise
+
+                """
+        )
+    }
+
     @Test func `the caller colours the pieces`() {
-        let text = Self.findings.text { text, style in style == .level(.blocker) ? "<\(text)>" : text }
+        let text = Self.findings.text(style: { text, style in style == .level(.blocker) ? "<\(text)>" : text })
         #expect(text.contains("  <blocker>  too low"))
     }
 

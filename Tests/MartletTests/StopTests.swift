@@ -1,0 +1,66 @@
+import Cluster
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// Stops moves, and asks about them when nobody runs them.
+struct StopTests {
+    @Test(.timeLimit(.minutes(5)))
+    func `a move that was stopped says so everywhere`() async throws {
+        try await withServer { source in
+            try await withServer { target in
+                try await withTemporaryDirectory { directory in
+                    let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
+                    try await execute(target.connection(), "CREATE DATABASE shop")
+                    let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    try await stop(move)
+                    let verdict = try await move.run("verify")
+                    #expect(verdict.error.contains("a move in phase \"following changes\" is stopped"))
+                    try await startFromAnotherSource(move, source.connection())
+                }
+            }
+        }
+    }
+
+    private func stop(_ move: KillTests.Move) async throws {
+        let migration = try await move.run("migrate") { process in
+            try await KillTests().following(move)
+            kill(process, SIGINT)
+        }
+        #expect(migration.status == 130)
+        #expect(migration.error.contains("martlet: stopped; nothing is lost"))
+        #expect(!migration.error.contains("interrupted"))
+        #expect(try log(of: move).contains("stopped: asked to by ^C or a signal"))
+        let status = try await self.status(of: move)
+        #expect(status["runner"] as? String == "stopped")
+        #expect(status["phase"] as? String == "following")
+        #expect(status["lag"] == nil && status["error"] == nil)
+    }
+
+    /// What fails is kept, and changes nothing of what is known about the move.
+    private func startFromAnotherSource(_ move: KillTests.Move, _ other: ConnectionString) async throws {
+        let wrong = KillTests.Move(source: other, target: move.target, directory: move.directory)
+        let refused = try await wrong.run("migrate")
+        #expect(refused.status == 1)
+        let status = try await self.status(of: move)
+        #expect(status["phase"] as? String == "following")
+        #expect((status["id"] as? String)?.isEmpty == false)
+        #expect((status["error"] as? String)?.contains("another source\nDETAIL: It was begun from") == true)
+        #expect(
+            try log(of: move).contains("error: the target holds an unfinished move from another source\n    DETAIL: ")
+        )
+    }
+
+    private func status(of move: KillTests.Move) async throws -> [String: Any] {
+        let outcome = try await move.program("status", "--json", "--target", move.target.secretURI)
+        try #require(outcome.status == 0, "\(outcome.error)")
+        return try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    }
+
+    /// All log files of the move, whichever database and day they are named after.
+    private func log(of move: KillTests.Move) throws -> String {
+        let files = try FileManager.default.contentsOfDirectory(atPath: move.directory).filter { $0.hasSuffix(".log") }
+        return try files.map { try String(contentsOfFile: move.directory + "/" + $0, encoding: .utf8) }.joined()
+    }
+}
