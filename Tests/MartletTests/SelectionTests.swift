@@ -78,4 +78,40 @@ struct SelectionTests {
             #expect(try await ask(pair.source, "SELECT count(*) FROM pg_publication") == "0")
         }
     }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a role that may only read the source, and owns the target, copies once`() async throws {
+        try await withServer { server in
+            let admin = server.connection()
+            try await execute(admin, "CREATE ROLE plain LOGIN")
+            try await execute(admin, "GRANT pg_read_all_data TO plain")
+            for name in ["old", "new"] { try await execute(admin, "CREATE DATABASE \(Identifier(name))") }
+            try await execute(admin, "ALTER DATABASE new OWNER TO plain")
+            try await execute(
+                server.connection(to: "old"),
+                """
+                CREATE TABLE orders (id int PRIMARY KEY);
+                CREATE TABLE line (id serial PRIMARY KEY, o int REFERENCES orders);
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';
+                INSERT INTO orders VALUES (1);
+                INSERT INTO line (o) VALUES (1);
+                CREATE TRIGGER t BEFORE INSERT ON line FOR EACH ROW EXECUTE FUNCTION refuse()
+                """
+            )
+            try await withTemporaryDirectory { directory in
+                let move = KillTests.Move(
+                    source: server.connection(to: "old").with("user", "plain"),
+                    target: server.connection(to: "new").with("user", "plain"),
+                    directory: directory
+                )
+                let options = ["--once", "--no-owner", "--no-privileges"]
+                let assessed = try await move.run("migrate", options + ["--dry-run"])
+                #expect(assessed.status == 0, "\(assessed.output)")
+                let outcome = try await move.run("migrate", options)
+                #expect(outcome.status == 0, "\(outcome.error)")
+                let rows: SQL = "SELECT o FROM line"
+                #expect(try await ask(server.connection(to: "new"), rows) == "1")
+            }
+        }
+    }
 }

@@ -35,7 +35,8 @@ struct SchemaSteps: Sendable {
             !isBuiltByUs(entry, indexes: built) && !ours.contains(entry.oid)
         }
         try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
-            try connection.execute("SET session_replication_role = replica")
+            // A copy that follows nothing does without the right to it.
+            if !options.isOnce { try connection.execute("SET session_replication_role = replica") }
             try await connection.transaction {
                 try connection.execute(tables)
                 try connection.execute("RESET search_path")
@@ -50,7 +51,7 @@ struct SchemaSteps: Sendable {
     /// looking at rows, then validated side by side.
     func makeConstraints(_ selection: Selection) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet constraints") { connection in
-            try connection.execute("SET session_replication_role = replica")
+            if !options.isOnce { try connection.execute("SET session_replication_role = replica") }
             let keys = foreignKeys(selection)
             let existing = try existingConstraints(on: connection)
             for (table, key) in keys where !existing.contains(Self.id(table, key)) {
