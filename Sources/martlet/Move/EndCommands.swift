@@ -14,7 +14,8 @@ struct FinishCommand: Command {
             so nobody should be connected to it. After a rollback, or migrate --once, it removes what is left.
 
             EXAMPLES
-              martlet finish --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet finish --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
             """
     )
 
@@ -33,11 +34,12 @@ struct AbortCommand: Command {
         commandName: "abort",
         abstract: "Give up a move before its cutover: remove everything martlet made, and the copy.",
         discussion: """
-            The source is as it was before, and the target as empty. Not possible after a cutover: then the target's data \
+            Both servers are as they were before: what was on the target already stays. Not possible after a cutover: then the target's data \
             are the only ones that are up to date.
 
             EXAMPLES
-              martlet abort --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet abort --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
             """
     )
 
