@@ -55,6 +55,10 @@ public struct Sandboxes: Sendable {
     ///
     /// - Throws: a ``PostgresError`` when there is none.
     public func find(_ name: String) throws -> Sandbox {
+        try find(name, hint: "Make it with \"martlet sandbox start \(Self.isName(name) ? name : "NAME")\".")
+    }
+
+    private func find(_ name: String, hint: String?) throws -> Sandbox {
         if Self.isName(name), FileManager.default.fileExists(atPath: directory + "/" + name) {
             return Sandbox(name: name, in: directory)
         }
@@ -62,7 +66,7 @@ public struct Sandboxes: Sendable {
         throw PostgresError(
             "could not find sandbox \"\(name)\"",
             detail: names.isEmpty ? "There are no sandboxes in \"\(directory)\"." : "There are these: \(names).",
-            hint: "Make it with \"martlet sandbox start \(Self.isName(name) ? name : "NAME")\"."
+            hint: hint
         )
     }
 
@@ -106,7 +110,8 @@ public struct Sandboxes: Sendable {
     /// - Throws: a ``PostgresError`` when there is none of this name.
     public func remove(_ name: String) async throws {
         try await locked {
-            let sandbox = try find(name)
+            // Whoever wants it gone need not be told how to make it.
+            let sandbox = try find(name, hint: nil)
             try await withoutCancellation {
                 try await halt(sandbox.place)
                 if let socket = sandbox.record?.socket, socket != sandbox.directory {

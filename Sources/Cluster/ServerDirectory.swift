@@ -164,7 +164,7 @@ extension ServerDirectory {
         return text.split(separator: "\n").suffix(lines).joined(separator: "\n")
     }
 
-    /// An error that carries the end of the log.
+    /// An error that carries the end of the log, and not its name: what failed to start is mostly removed.
     func failure(_ message: String, logFrom start: Int) -> PostgresError {
         let tail = logTail(from: start)
         let hint: String? =
@@ -177,7 +177,7 @@ extension ServerDirectory {
             }
         return PostgresError(
             message,
-            detail: tail.isEmpty ? "The log \"\(log)\" is empty." : "The end of the log \"\(log)\":\n\(tail)",
+            detail: tail.isEmpty ? "Its log is empty." : "The end of its log:\n\(tail)",
             hint: hint
         )
     }

@@ -50,7 +50,7 @@ struct CommandLineRun: Sendable {
                     group.cancelAll()
                 case .ended(let result):
                     group.cancelAll()
-                    return status(of: result, isInterrupted: isInterrupted)
+                    return status(of: result, of: type(of: command), isInterrupted: isInterrupted)
                 case .listenedEnough:
                     break
                 }
@@ -65,7 +65,11 @@ struct CommandLineRun: Sendable {
         case listenedEnough
     }
 
-    private func status(of result: Result<ExitStatus, any Error>, isInterrupted: Bool) -> ExitStatus {
+    private func status(
+        of result: Result<ExitStatus, any Error>,
+        of command: any Command.Type,
+        isInterrupted: Bool
+    ) -> ExitStatus {
         switch result {
         case .success(let status): return status
         case .failure(let error) where isInterrupted:
@@ -75,7 +79,12 @@ struct CommandLineRun: Sendable {
             output.talk(prose: "martlet: \(interrupted?.text ?? "interrupted")")
             return .interrupted
         case .failure(let error):
-            if error is CleanExit || error is ValidationError { return parserMessage(error) }
+            if error is CleanExit { return parserMessage(error) }
+            if let error = error as? ValidationError {
+                // The parser knows no longer which command it was, and would print the usage of the root.
+                output.talk("martlet: error: \(error.message)\nUsage: \(Martlet.usageString(for: command))")
+                return .usage
+            }
             if let wrong = error as? WrongCall {
                 output.failure(wrong.error)
                 return .usage

@@ -24,8 +24,7 @@ struct Martlet: AsyncParsableCommand {
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),
-            CommandGroup(name: "MIRROR", subcommands: [SandboxCommand.self]),
-            CommandGroup(name: "DEMO", subcommands: [DemoCommand.self]),
+            CommandGroup(name: "TRY", subcommands: [SandboxCommand.self, DemoCommand.self]),
         ]
     )
 

@@ -47,6 +47,35 @@ struct CommandLineTests {
         }
     }
 
+    @Test func `a connection that is missing shows the usage of the command`() async throws {
+        let martlet = MartletProgram(environment: ["MARTLET_SOURCE": "", "MARTLET_TARGET": ""])
+        let outcome = try await martlet("finish")
+        #expect(outcome.status == 64)
+        #expect(
+            outcome.error.hasPrefix("martlet: error: Give --source, or set MARTLET_SOURCE.\nUsage: martlet finish [")
+        )
+    }
+
+    @Test func `nobody who removes a sandbox is told how to make it`() async throws {
+        try await withTemporaryDirectory { directory in
+            let martlet = MartletProgram(environment: ["MARTLET_STATE_DIR": directory])
+            let outcome = try await martlet("sandbox", "remove", "nobody")
+            #expect(outcome.status == 1)
+            #expect(outcome.error.hasPrefix("martlet: error: could not find sandbox \"nobody\"\nDETAIL: "))
+            #expect(!outcome.error.contains("HINT"))
+        }
+    }
+
+    @Test func `a sandbox that does not start shows the end of its log, not a file that is gone`() async throws {
+        try await withTemporaryDirectory { directory in
+            let martlet = MartletProgram(environment: ["MARTLET_STATE_DIR": directory])
+            let outcome = try await martlet("sandbox", "start", "shop", "--set", "no_such=1")
+            #expect(outcome.status == 1)
+            #expect(outcome.error.contains("unrecognized configuration parameter \"no_such\""))
+            #expect(!outcome.error.contains("/sandboxes/shop/log"))
+        }
+    }
+
     @Test func `a sandbox prints a connection string and nothing else on stdout`() async throws {
         try await withTemporaryDirectory { directory in
             let martlet = MartletProgram(environment: ["MARTLET_STATE_DIR": directory])

@@ -27,6 +27,17 @@ struct HelpTests {
         }
     }
 
+    @Test func `every example can be pasted as it stands`() {
+        for (file, text) in Self.pages(of: martlet.Martlet.self, path: ["martlet"]) {
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            let examples = lines.drop { $0 != "EXAMPLES" }.dropFirst().prefix { !$0.isEmpty }
+            // What was wrapped goes on without an indent.
+            #expect(examples.allSatisfy { $0.hasPrefix("  ") && $0.count <= 78 }, "\(file)")
+            let isContinued = examples.dropLast().map { $0.hasSuffix(" \\") }
+            #expect(zip(isContinued, examples.dropFirst()).allSatisfy { $0 == $1.hasPrefix("      ") }, "\(file)")
+        }
+    }
+
     static func pages(of command: any ParsableCommand.Type, path: [String]) -> [String: String] {
         let help = martlet.Martlet.helpMessage(for: command, columns: 80)
         var pages = [path.joined(separator: "-") + ".txt": help.hasSuffix("\n") ? help : help + "\n"]

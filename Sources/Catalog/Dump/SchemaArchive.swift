@@ -24,6 +24,10 @@ public struct SchemaArchive: Sendable {
         public let oid: UInt32
         /// The rest: type, schema, name, owner.
         public let description: String
+        /// The line's own number.
+        let id: Int
+        /// The numbers of the lines that must come before it.
+        var needs: Set<Int> = []
     }
 
     private let programs: Installation
@@ -33,11 +37,14 @@ public struct SchemaArchive: Sendable {
     /// The table of contents, in the order of restoring.
     public let entries: [Entry]
 
-    /// Dumps the definitions that are visible in `snapshot`; tables in `excluding` are left out with all that belongs to them.
+    /// Dumps the definitions that are visible in `snapshot`.
+    ///
+    /// Tables in `excluding` are left out with all that belongs to them, and so are `dependents`.
     public static func dump(
         _ source: ConnectionString,
         snapshot: String?,
         excluding tables: [QualifiedName],
+        leavingOut dependents: [Dependent] = [],
         options: Options,
         with programs: Installation,
         to file: URL
@@ -51,18 +58,44 @@ public struct SchemaArchive: Sendable {
         arguments += tables.map { "--exclude-table=\($0.quoted)" }
         arguments += ["--exclude-schema=martlet", "--dbname=\(conninfo)"]
         _ = try await programs.run("pg_dump", arguments, secrets)
-        let contents = try await programs.run("pg_restore", ["--list", file.path])
+        let contents = try await programs.run("pg_restore", ["--list", "--verbose", file.path])
         return SchemaArchive(programs: programs, options: options, file: file, entries: entries(in: contents))
+            .leavingOut(dependents)
     }
 
-    private static func entries(in contents: String) -> [Entry] {
-        contents.split(separator: "\n").compactMap { line in
-            // 3391; 1259 16390 INDEX shop orders_pkey owner
-            guard !line.hasPrefix(";"), let semicolon = line.firstIndex(of: ";") else { return nil }
+    /// Reads a table of contents, as pg_restore lists it with `--verbose`.
+    ///
+    ///     3391; 1259 16390 INDEX shop orders_pkey owner
+    ///     ;       depends on: 215 215
+    static func entries(in contents: String) -> [Entry] {
+        var entries: [Entry] = []
+        for line in contents.split(separator: "\n") {
+            if let match = line.firstMatch(of: /^;\s+depends on:([0-9 ]+)/), let last = entries.indices.last {
+                entries[last].needs.formUnion(match.1.split(separator: " ").compactMap { Int($0) })
+                continue
+            }
+            guard !line.hasPrefix(";"), let semicolon = line.firstIndex(of: ";"), let id = Int(line[..<semicolon])
+            else { continue }
             let fields = line[line.index(after: semicolon)...].split(separator: " ", maxSplits: 2)
-            guard fields.count == 3, let catalog = UInt32(fields[0]), let oid = UInt32(fields[1]) else { return nil }
-            return Entry(line: String(line), catalog: catalog, oid: oid, description: String(fields[2]))
+            guard fields.count == 3, let catalog = UInt32(fields[0]), let oid = UInt32(fields[1]) else { continue }
+            entries.append(
+                Entry(line: String(line), catalog: catalog, oid: oid, description: String(fields[2]), id: id)
+            )
         }
+        return entries
+    }
+
+    /// Leaves objects out, with their comments, privileges and labels.
+    ///
+    /// What is in no catalog of its own (OID 0) is about the object that it needs.
+    func leavingOut(_ dependents: [Dependent]) -> SchemaArchive {
+        let places = Dependent.places(of: dependents)
+        let gone = entries.filter { places[$0.catalog]?.contains($0.oid) == true }
+        let numbers = Set(gone.map(\.id))
+        let rest = entries.filter { entry in
+            !numbers.contains(entry.id) && (entry.oid != 0 || numbers.isDisjoint(with: entry.needs))
+        }
+        return SchemaArchive(programs: programs, options: options, file: file, entries: rest)
     }
 
     /// The statements of a section, of those entries that `isIncluded` chooses.

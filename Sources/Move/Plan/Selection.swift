@@ -14,9 +14,8 @@ struct Selection: Sendable {
     init(_ schema: Schema, options: MigrationOptions) throws(PostgresError) {
         self.schema = schema
         let filter = try TableFilter(including: options.include, excluding: options.exclude)
-        // A partition goes with the table that it is part of.
-        tables = schema.tables.filter { filter.selects(schema.root(of: $0).name) }
-        excluded = schema.tables.filter { !filter.selects(schema.root(of: $0).name) }
+        tables = schema.tables.filter { schema.selects($0, filter) }
+        excluded = schema.tables.filter { !schema.selects($0, filter) }
     }
 
     /// The tables that hold rows.
@@ -52,4 +51,9 @@ struct Selection: Sendable {
             )
         }
     }
+}
+
+extension Schema {
+    /// Whether a filter chooses a table; a partition goes with the table that it is part of.
+    func selects(_ table: Table, _ filter: TableFilter) -> Bool { filter.selects(root(of: table).name) }
 }

@@ -15,6 +15,8 @@ public struct TableFilter: Sendable, Hashable {
             case any
         }
 
+        /// As the operator wrote it.
+        let text: String
         private let schema: [Step]?
         private let name: [Step]
 
@@ -47,6 +49,7 @@ public struct TableFilter: Sendable, Hashable {
                         + "dots of its own goes in double quotes."
                 )
             }
+            self.text = text
             schema = parts.count == 2 ? parts[0] : nil
             name = parts[parts.count - 1]
         }

@@ -78,6 +78,7 @@ public enum Preflight {
         if let target {
             findings += TargetChecks(source: source, target: target, options: options).all
         }
+        if let settings = settings(source: source, target: target) { findings.append(settings) }
         return Findings(
             findings: findings,
             source: source.server.facts,

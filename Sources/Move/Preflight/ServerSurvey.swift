@@ -93,9 +93,15 @@ struct ServerSurvey: Sendable {
         return Room(used: try row(used), limit: most)
     }
 
-    /// The command that restarts the server.
-    var restart: String {
-        guard let dataDirectory else { return "systemctl restart postgresql" }
+    /// What to do after ALTER SYSTEM: a comment in SQL, with a command for the server's machine.
+    var restart: String { "-- then restart the server: \(restartCommand)" }
+
+    /// The service where the data are where Debian's packages put them, or where we cannot see them; else `pg_ctl`.
+    private var restartCommand: String {
+        guard let dataDirectory else { return "systemctl restart postgresql@\(majorVersion)-main" }
+        if let cluster = dataDirectory.wholeMatch(of: /\/var\/lib\/postgresql\/([0-9]+)\/([A-Za-z0-9_]+)\/?/) {
+            return "systemctl restart postgresql@\(cluster.1)-\(cluster.2)"
+        }
         return "pg_ctl restart -D '\(dataDirectory.replacing("'", with: "'\\''"))'"
     }
 
@@ -123,6 +129,7 @@ enum PreflightSQL {
     static let extensions = text(PackageResources.preflight_extensions_sql)
     static let targetRoles = text(PackageResources.preflight_target_roles_sql)
     static let occupants = text(PackageResources.preflight_occupants_sql)
+    static let settings = text(PackageResources.preflight_settings_sql)
     static let names = text(PackageResources.preflight_names_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

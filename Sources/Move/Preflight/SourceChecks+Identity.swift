@@ -31,10 +31,7 @@ extension SourceChecks {
             .pass,
             "\(Finding.count(tables.count, "table")) without a usable primary key will use REPLICA IDENTITY USING INDEX",
             detail: "\(Finding.named(tables.map(\.0.name.description))) "
-                + "martlet sets it, and takes it back in the end; you may set it beforehand.",
-            remedy: tables.map {
-                "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY USING INDEX \(Identifier($1.name.name).quoted);"
-            }
+                + "martlet sets it, and takes it back in the end."
         )
     }
 

@@ -29,7 +29,10 @@ extension SourceChecks {
 
     /// The objects of a kind that the filter lets through.
     private func selected(_ kind: String) -> [String] {
-        source.objects.filter { $0.kind == kind && options.tables.selects($0.name) }.map(\.name.description)
+        let left = Set(source.dependents.filter { $0.kind == kind }.map(\.name))
+        return source.objects
+            .filter { $0.kind == kind && source.isMoved($0.name) && !left.contains($0.detail) }
+            .map(\.name.description)
     }
 
     private var partitioned: Finding? {
@@ -63,10 +66,12 @@ extension SourceChecks {
         let object = source.objects.first { $0.kind == "large objects" }
         guard let object, let count = Int(object.name.name), count > 0 else { return nil }
         let bytes = Finding.bytes(Int(object.detail) ?? 0)
+        let what = "\(Finding.count(count, "large object")) (\(bytes)) will be copied"
+        guard !options.isOnce else { return Finding("source.large_objects", .pass, what) }
         return Finding(
             "source.large_objects",
-            options.isOnce ? .pass : .warning,
-            "\(Finding.count(count, "large object")) (\(bytes)) will be copied once, and what changed again at the cutover",
+            .warning,
+            "\(what) once, and what changed again at the cutover",
             detail: "The log does not tell their changes; comparing them makes the cutover longer."
         )
     }
@@ -150,7 +155,7 @@ extension SourceChecks {
 
     private var replicaTriggers: Finding? {
         let triggers = source.objects.filter {
-            ["always trigger", "replica trigger"].contains($0.kind) && options.tables.selects($0.name)
+            ["always trigger", "replica trigger"].contains($0.kind) && source.isMoved($0.name)
         }
         guard !triggers.isEmpty else { return nil }
         return Finding(

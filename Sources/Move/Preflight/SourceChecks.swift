@@ -16,6 +16,7 @@ struct SourceChecks {
             ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
             readable, rowSecurity, unsupportedExtensions,
         ]
+        findings += selection
         if !options.isOnce {
             findings += [
                 ServerChecks.standby(server, on: .source),
@@ -66,7 +67,7 @@ extension SourceChecks {
     var readable: Finding {
         let check = "source.select"
         let denied = source.objects.filter {
-            $0.kind == "unreadable" && ($0.detail == "S" || options.tables.selects($0.name))
+            $0.kind == "unreadable" && ($0.detail == "S" || source.isMoved($0.name))
         }
         guard !denied.isEmpty else {
             return Finding(check, .pass, "role \"\(server.role)\" can read what is moved")

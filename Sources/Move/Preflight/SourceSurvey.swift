@@ -42,12 +42,19 @@ struct SourceSurvey: Sendable {
     let schema: Schema
     /// Those of the schema's tables that are moved.
     let tables: [Table]
+    /// What needs a table that is not moved.
+    let dependents: [Dependent]
+    /// The OIDs of `tables`, and the names of the relations in `dependents`.
+    private let chosen: Set<UInt32>
+    private let left: Set<QualifiedName>
     let sequences: [Catalog.Sequence]
     let objects: [Object]
     let transactions: [OpenTransaction]
     let subscriptions: [String]
     let roles: [RoleUse]
     let extensions: [Extension]
+    /// Settings of the database, and of roles in it.
+    let settings: [DatabaseSetting]
     let denials: [Probe.Attempt: PostgresError]
     let replicationDenial: PostgresError?
 
@@ -58,6 +65,10 @@ struct SourceSurvey: Sendable {
         options: Preflight.Options
     ) async throws -> SourceSurvey {
         let schema = try Schema(connection)
+        let tables = schema.tables.filter { schema.selects($0, options.tables) }
+        let chosen = Set(tables.map(\.oid))
+        let others = schema.tables.map(\.oid).filter { !chosen.contains($0) }
+        let dependents = try Dependent.readAll(of: others, connection)
         let objects = try objects(connection)
         // pg_sequence_last_value refuses the whole query when it may not read one of them.
         let cannotReadSequences = objects.contains { $0.kind == "unreadable" && $0.detail == "S" }
@@ -65,7 +76,10 @@ struct SourceSurvey: Sendable {
         return SourceSurvey(
             server: server,
             schema: schema,
-            tables: schema.tables.filter { options.tables.selects($0.name) },
+            tables: tables,
+            dependents: dependents,
+            chosen: chosen,
+            left: Set(dependents.compactMap(\.relation)),
             sequences: cannotReadSequences ? [] : try Catalog.Sequence.readAll(connection),
             objects: objects,
             transactions: try transactions(connection),
@@ -74,6 +88,7 @@ struct SourceSurvey: Sendable {
             },
             roles: try roles(connection),
             extensions: try extensions(connection),
+            settings: try DatabaseSetting.readAll(connection),
             denials: follows ? try Probe.denials(of: Probe.Attempt.onSource, on: connection) : [:],
             replicationDenial: follows ? try await Probe.replicationDenial(at: connection.target) : nil
         )
@@ -123,6 +138,12 @@ struct SourceSurvey: Sendable {
                 needsSuperuser: try row("needs_superuser")
             )
         }
+    }
+
+    /// Whether a relation is moved: a table that is chosen, or anything else that needs no table that is not.
+    func isMoved(_ relation: QualifiedName) -> Bool {
+        guard let table = schema.table(named: relation) else { return !left.contains(relation) }
+        return chosen.contains(table.oid)
     }
 
     /// The objects of a kind, as people read their names.

@@ -5,7 +5,7 @@ import Postgres
 extension TargetChecks {
     /// The roles that own, or have privileges on, what is moved.
     var roleUses: [SourceSurvey.RoleUse] {
-        source.roles.filter { use in use.relation.map { options.tables.selects($0) } ?? true }
+        source.roles.filter { use in use.relation.map { source.isMoved($0) } ?? true }
     }
 
     var roles: Finding {
@@ -138,17 +138,7 @@ extension TargetChecks {
         let check = "target.extensions"
         let there = Dictionary(target.map { ($0.name, $0) }) { first, _ in first }
         let used = source.filter { $0.installed != nil }.map(\.name)
-        var findings = used.filter { there[$0] == nil }.map { name in
-            Finding(
-                check,
-                .blocker,
-                "extension \"\(name)\" is not available",
-                remedy: [
-                    "apt-get install \(package(of: name, major: major))",
-                    "CREATE EXTENSION \(Identifier(name).quoted);",
-                ]
-            )
-        }
+        var findings = used.filter { there[$0] == nil }.map { missing($0, check: check, major: major) }
         let locked = used.compactMap { there[$0] }.filter { $0.installed == nil && $0.needsSuperuser && !isSuperuser }
         if !locked.isEmpty {
             findings.append(
@@ -191,6 +181,33 @@ extension TargetChecks {
                 detail: differing.joined(separator: "\n")
             )
         ]
+    }
+
+    /// Extensions that came with PostgreSQL, and the version without them.
+    private static let removals = ["adminpack": 17, "old_snapshot": 17]
+
+    private static func missing(_ name: String, check: String, major: Int) -> Finding {
+        let drop = "DROP EXTENSION \(Identifier(name).quoted);"
+        if let removal = removals[name], major >= removal {
+            return Finding(
+                check,
+                .blocker,
+                "extension \"\(name)\" does not exist in PostgreSQL \(major)",
+                detail: "It was removed in version \(removal). Drop it on the source, if nothing needs it:",
+                remedy: [drop]
+            )
+        }
+        return Finding(
+            check,
+            .blocker,
+            "extension \"\(name)\" is not available",
+            detail: "The package may not have it for PostgreSQL \(major). If nothing needs it, drop it on the source "
+                + "instead: \(drop)",
+            remedy: [
+                "apt-get install \(package(of: name, major: major))",
+                "CREATE EXTENSION \(Identifier(name).quoted);",
+            ]
+        )
     }
 
     /// The Debian package of an extension: what comes with PostgreSQL is in the server's own.

@@ -13,6 +13,7 @@ struct TargetSurvey: Sendable {
     let migration: Journal.Migration?
     let tablespaces: Set<String>
     let collations: Set<String>
+    let settings: [DatabaseSetting]
     let denials: [Probe.Attempt: PostgresError]
 
     /// Reads it in half a dozen round trips.
@@ -33,6 +34,7 @@ struct TargetSurvey: Sendable {
             migration: try Journal.migration(on: connection),
             tablespaces: names["tablespace"] ?? [],
             collations: names["collation"] ?? [],
+            settings: try DatabaseSetting.readAll(connection),
             denials: server.isStandby ? [:] : try Probe.denials(of: Probe.Attempt.onTarget, on: connection)
         )
     }

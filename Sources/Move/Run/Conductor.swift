@@ -200,6 +200,7 @@ struct Conductor: Sendable {
             target: endpoints.target,
             encoding: run.targetEncoding,
             jobs: run.options.jobs,
+            isReplica: !run.options.isOnce,
             progress: progress
         )
         try await loader.load(

@@ -100,7 +100,9 @@ public struct Migration: Sendable {
     }
 
     private func attempt() async throws -> Outcome {
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let work = try WorkDirectory(at: directory)
+        // A run that was refused has written nothing there.
+        defer { work.removeIfEmpty() }
         return try await withNeutralConnection(to: endpoints.target, application: "martlet journal") { journal in
             let run = try await withNeutralConnection(to: endpoints.source) { source in
                 let known = try Journal.migration(on: journal)

@@ -13,7 +13,7 @@ WITH RECURSIVE views AS (
     UNION
     SELECT depth.view, uses.used, depth.level + 1 FROM depth JOIN uses ON uses.view = depth.reached
 )
-SELECT v.schema, v.name, max(d.level) FILTER (WHERE d.reached IN (SELECT oid FROM views)) AS level
+SELECT v.oid, v.schema, v.name, max(d.level) FILTER (WHERE d.reached IN (SELECT oid FROM views)) AS level
   FROM views v JOIN depth d ON d.view = v.oid
- GROUP BY v.schema, v.name
+ GROUP BY v.oid, v.schema, v.name
  ORDER BY level, v.schema, v.name

@@ -20,7 +20,7 @@ UNION ALL
 SELECT 'forced row security', r.nspname, r.relname, ''
   FROM relation r WHERE r.relrowsecurity AND r.relforcerowsecurity
 UNION ALL
-SELECT 'rule', r.nspname, r.relname, w.rulename
+SELECT 'rule', r.nspname, r.relname, (pg_identify_object('pg_rewrite'::regclass, w.oid, 0)).identity
   FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
  WHERE r.relkind IN ('r', 'p')
 UNION ALL

@@ -16,10 +16,12 @@ struct SchemaSteps: Sendable {
     /// Dumps the definitions as the snapshot sees them and makes the tables, in one transaction with its entry in the journal.
     func makeTables(_ selection: Selection, snapshot: Snapshot, sourceMajor: Int) async throws {
         let programs = try await Installation.client(atLeast: sourceMajor)
+        let dependents = try await dependents(selection, snapshot)
         let archive = try await SchemaArchive.dump(
             endpoints.source,
             snapshot: snapshot.id,
             excluding: selection.excluded.map(\.name),
+            leavingOut: dependents,
             options: options.schema,
             with: programs,
             to: archiveFile
@@ -33,7 +35,8 @@ struct SchemaSteps: Sendable {
             !isBuiltByUs(entry, indexes: built) && !ours.contains(entry.oid)
         }
         try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
-            try connection.execute("SET session_replication_role = replica")
+            // A copy that follows nothing does without the right to it.
+            if !options.isOnce { try connection.execute("SET session_replication_role = replica") }
             try await connection.transaction {
                 try connection.execute(tables)
                 try connection.execute("RESET search_path")
@@ -48,14 +51,14 @@ struct SchemaSteps: Sendable {
     /// looking at rows, then validated side by side.
     func makeConstraints(_ selection: Selection) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet constraints") { connection in
-            try connection.execute("SET session_replication_role = replica")
+            if !options.isOnce { try connection.execute("SET session_replication_role = replica") }
             let keys = foreignKeys(selection)
             let existing = try existingConstraints(on: connection)
             for (table, key) in keys where !existing.contains(Self.id(table, key)) {
                 try connection.execute(Self.addition(of: key, to: table))
             }
             try await validate(keys)
-            try await refreshViews()
+            try await refreshViews(selection)
             try await makeRest()
         }
     }
@@ -134,14 +137,25 @@ struct SchemaSteps: Sendable {
         }
     }
 
-    private func refreshViews() async throws {
+    private func refreshViews(_ selection: Selection) async throws {
+        let dependents = Set(try await dependents(selection, nil).map(\.oid))
         let views = try await withNeutralConnection(to: endpoints.source) { connection in
-            try connection.query(MoveSQL.materializedViews).map { row throws(PostgresError) in
-                QualifiedName(schema: try row("schema"), name: try row("name"))
+            try connection.query(MoveSQL.materializedViews).compactMap { row throws(PostgresError) -> QualifiedName? in
+                guard !dependents.contains(try row("oid")) else { return nil }
+                return QualifiedName(schema: try row("schema"), name: try row("name"))
             }
         }
         try await withNeutralConnection(to: endpoints.target, application: "martlet views") { connection in
             for view in views { try connection.execute("REFRESH MATERIALIZED VIEW \(view)") }
+        }
+    }
+
+    /// What needs a table that is left out, and is left out too.
+    private func dependents(_ selection: Selection, _ snapshot: Snapshot?) async throws -> [Dependent] {
+        let excluded = selection.excluded.map(\.oid)
+        return try await withNeutralConnection(to: endpoints.source) { connection in
+            if let snapshot { try connection.begin(sharing: snapshot) }
+            return try Dependent.readAll(of: excluded, connection)
         }
     }
 

@@ -19,6 +19,10 @@ public struct Loader: Sendable {
     public var jobs: Int
     /// Memory for each index build, as the server's setting takes it.
     public var maintenanceMemory: String
+    /// Whether sessions on the target act as a replica, for which triggers do not fire; it takes a right of its own.
+    ///
+    /// While tables are loaded they have no triggers but those that somebody else made on them meanwhile.
+    public var isReplica: Bool
     /// Told what happens.
     public var progress: LoadProgress
 
@@ -29,6 +33,7 @@ public struct Loader: Sendable {
         encoding: String,
         jobs: Int,
         maintenanceMemory: String = "512MB",
+        isReplica: Bool = true,
         progress: LoadProgress
     ) {
         self.source = source
@@ -36,6 +41,7 @@ public struct Loader: Sendable {
         self.encoding = encoding
         self.jobs = jobs
         self.maintenanceMemory = maintenanceMemory
+        self.isReplica = isReplica
         self.progress = progress
     }
 
@@ -76,11 +82,9 @@ public struct Loader: Sendable {
 
     private func work(_ number: Int, _ queue: LoadQueue, _ snapshot: Snapshot?) async throws {
         try await withNeutralConnection(to: target, application: "martlet load \(number)", encoding: encoding) { to in
+            if isReplica { try to.execute("SET session_replication_role = replica") }
             try to.execute(
-                """
-                SET session_replication_role = replica; SET synchronous_commit = off;
-                SET maintenance_work_mem = \(literal: maintenanceMemory)
-                """
+                "SET synchronous_commit = off; SET maintenance_work_mem = \(literal: maintenanceMemory)"
             )
             guard let snapshot else { return try await run(queue, nil, to) }
             let name = "martlet load \(number)"

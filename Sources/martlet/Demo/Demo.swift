@@ -9,6 +9,21 @@ import Synchronization
 struct DemoServers: Sendable {
     let old: ConnectionString
     let new: ConnectionString
+    /// What starts both again once they are stopped, and what stops them then; one command a line.
+    let starts: [String], stops: [String]
+
+    init(old: (server: Server, shop: ConnectionString), new: (server: Server, shop: ConnectionString)) throws {
+        self.old = old.shop
+        self.new = new.shop
+        starts = try [old.server, new.server].map { try Self.command($0, "-l '\($0.directory)/log' start") }
+        stops = try [old.server, new.server].map { try Self.command($0, "stop") }
+    }
+
+    /// A call of `pg_ctl` as the account that owns the data.
+    private static func command(_ server: Server, _ action: String) throws -> String {
+        let account = ServerUser.needed.map { "runuser -u \($0.name) -- " } ?? ""
+        return "\(account)\(try server.binaries.program("pg_ctl")) -D '\(server.directory)/data' \(action)"
+    }
 }
 
 /// Sets the stage of a demo: servers, the shop, its application, and a martlet that runs the move.
@@ -74,7 +89,7 @@ struct Demo: Sendable {
         try await withConnection(to: new.connection()) { connection in
             try connection.execute("CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8'")
         }
-        return DemoServers(old: shop, new: new.connection(to: "shop"))
+        return try DemoServers(old: (old, shop), new: (new, new.connection(to: "shop")))
     }
 
     /// Runs the application and the move beside the story, and ends all of them with it.

@@ -80,9 +80,23 @@ struct DemoCommand: Command {
 
     private func wait(_ servers: DemoServers, _ directory: URL, _ output: Output) async throws {
         output.result("old server: \(servers.old.secretURI)\nnew server: \(servers.new.secretURI)")
-        output.talk(prose: "Enter or ^C stops both; their data stay in \(directory.path).")
+        output.talk(Self.farewell(servers, directory))
         // ^C is one of the two ways to end the wait, not a failure.
         try? await waitForEnter()
+        output.talk("Stopping both.")
+    }
+
+    /// What is kept, how it is started again, and how it is removed.
+    static func farewell(_ servers: DemoServers, _ directory: URL) -> String {
+        """
+        Enter or ^C stops both servers. Their data and the logs of the move are kept in
+          \(directory.path)
+        To start the servers again, at the same addresses:
+          \(servers.starts.joined(separator: "\n  "))
+        To remove all of it, once they are stopped (martlet stops them now; later these do):
+          \(servers.stops.joined(separator: "\n  "))
+          rm -r '\(directory.path)'
+        """
     }
 }
 

@@ -15,7 +15,8 @@ struct DemoComparison: Sendable {
 
         /// One line for people.
         var line: String {
-            let what = "\(tables) tables, \(Painter.count(rows)) rows, \(questions) questions of the shop"
+            let what =
+                "\(tables) tables, \(Painter.count(rows)) rows, \(questions) questions of the shop; each partition is a table"
             return differences.isEmpty ? "equal: \(what)" : "NOT equal: " + differences.joined(separator: "; ")
         }
     }

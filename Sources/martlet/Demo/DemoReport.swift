@@ -43,7 +43,9 @@ struct DemoReport: Sendable {
         var line: String {
             let own = "\(Int(report.downtimeMilliseconds.rounded())) ms by martlet's clock"
             guard let pause else { return own }
-            return "\(own); longest pause of a writer \(milliseconds(pause.duration)) = "
+            return
+                "\(own); a writer took at most \(milliseconds(pause.duration)) from its last operation there to its first "
+                + "here = "
                 + "\(milliseconds(pause.leaving)) until told to switch (\(pause.refusals) refusals), "
                 + "\(milliseconds(pause.connecting)) to connect, \(milliseconds(pause.working)) first operation"
         }
@@ -77,8 +79,15 @@ struct DemoReport: Sendable {
     /// The copy in one line.
     var copyLine: String {
         let rate = Double(copiedBytes) / 1e6 / max(0.001, copyTime / .seconds(1))
-        return "\(Painter.count(rows)) rows of \(tables) tables, \(Painter.size(copiedBytes)) sent in "
+        return
+            "\(Painter.count(rows)) rows of \(tables) tables, each partition one, \(Painter.size(copiedBytes)) sent in "
             + "\(Self.seconds(copyTime)) with their indexes: \(String(format: "%.0f", rate)) MB/s"
+    }
+
+    /// The verdict of `martlet verify` in one line, with the time from the question to the answer.
+    var verdictLine: String {
+        guard let verdict else { return "none" }
+        return "\(verdict.summary), partitions as one table; asked and answered within \(Self.seconds(verifyTime))"
     }
 
     /// The lag in one line.
@@ -99,7 +108,7 @@ struct DemoReport: Sendable {
             ("servers", versions), ("database", Painter.size(bytes)), ("copy", copyLine), ("following", lagLine),
             ("writers' operations", operations ?? ""), ("their latency", Self.latency(writers)),
             ("readers' latency", Self.latency(readers)),
-            ("verdict under load", "\(verdict?.summary ?? "none") in \(Self.seconds(verifyTime))"),
+            ("verdict under load", verdictLine),
             ("verdict at rest", comparison?.line ?? "none"),
         ]
         for (name, crossing) in [("cutover", cutover), ("rollback", rollback)] {
@@ -128,7 +137,12 @@ struct DemoReport: Sendable {
 
     private var longestPause: String {
         guard let pause = writers?.longestPause else { return "none" }
-        return "\(milliseconds(pause.duration)) of \(pause.session), while \(longestPauseStep ?? "at work")"
+        let between =
+            pause.from == pause.to
+            ? "two operations on the \(pause.from) server"
+            : "the last on the \(pause.from) and the first on the \(pause.to) server"
+        return "\(milliseconds(pause.duration)) of \(pause.session) in the whole demo, between \(between), "
+            + "begun while \(longestPauseStep ?? "at work")"
     }
 
     private static func latency(_ tally: WorkloadTally?) -> String {

@@ -87,7 +87,7 @@ struct DemoStory: Sendable {
         report.verifyTime = .now - start
         guard answer != nil, let comparison = monitor.report.comparison else { throw Self.noAnswer("verify") }
         report.verdict = comparison
-        steps.note("\(comparison.summary) (\(DemoReport.seconds(report.verifyTime)))")
+        steps.note(report.verdictLine)
     }
 
     private func cutOver(_ report: inout DemoReport) async throws {

@@ -132,7 +132,8 @@ struct CutoverCommand: Command {
 
             EXAMPLES
               martlet cutover --target postgresql://app@new/shop --dry-run
-              martlet cutover --target postgresql://app@new/shop --on-switch './switch-pooler.sh'
+              martlet cutover --target postgresql://app@new/shop \\
+                  --on-switch './switch-pooler.sh'
             """
     )
 
@@ -174,7 +175,8 @@ struct RollbackCommand: Command {
             The same as a cutover, with the roles swapped: possible from the cutover until martlet finish.
 
             EXAMPLES
-              martlet rollback --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet rollback --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
             """
     )
 

@@ -14,7 +14,8 @@ struct FinishCommand: Command {
             So it is refused while somebody is still connected to the old database, who would write there unawares. After a rollback, or migrate --once, it removes what is left.
 
             EXAMPLES
-              martlet finish --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet finish --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
             """
     )
 
@@ -63,11 +64,13 @@ struct AbortCommand: Command {
         commandName: "abort",
         abstract: "Give up a move before its cutover: remove everything martlet made, and the copy.",
         discussion: """
-            The source and the target are as they were before. Not possible after a cutover: then the target's data \
+            Both servers are as they were before: what was on the target already stays. Not possible after a cutover: then \
+            the target's data \
             are the only ones that are up to date.
 
             EXAMPLES
-              martlet abort --source postgresql://app@old/shop --target postgresql://app@new/shop
+              martlet abort --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
             """
     )
 

@@ -17,9 +17,12 @@ struct MigrateCommand: Command {
             what was decided at its beginning stays.
 
             EXAMPLES
-              martlet migrate --source postgresql://app@old/shop --target postgresql://app@new/shop
-              martlet migrate --source service=old --target service=new --jobs 4 --exclude 'audit.*'
-              martlet migrate --once --source "host=old dbname=shop" --target "host=new dbname=shop"
+              martlet migrate --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
+              martlet migrate --source service=old --target service=new \\
+                  --jobs 4 --exclude 'audit.*'
+              martlet migrate --once --source "host=old dbname=shop" \\
+                  --target "host=new dbname=shop"
             """
     )
 

@@ -16,8 +16,10 @@ struct VerifyCommand: Command {
             writes. Exits with 2 when anything differs.
 
             EXAMPLES
-              martlet verify --source postgresql://app@old/shop --target postgresql://app@new/shop
-              martlet verify --source service=old --target service=new --check balances.sql --json
+              martlet verify --source postgresql://app@old/shop \\
+                  --target postgresql://app@new/shop
+              martlet verify --source service=old --target service=new \\
+                  --check balances.sql --json
             """
     )
 

@@ -12,7 +12,8 @@ struct SandboxList: Command {
 
             EXAMPLES
               martlet sandbox list
-              martlet sandbox list --json | jq -r '.[] | select(.status == "running") | .connection'
+              martlet sandbox list --json \\
+                  | jq -r '.[] | select(.status == "running") | .connection'
             """
     )
 

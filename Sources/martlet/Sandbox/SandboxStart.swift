@@ -15,7 +15,7 @@ struct SandboxStart: Command {
               martlet sandbox start shop
               martlet sandbox start shop17 --postgres 17
               martlet sandbox start web --tcp auto
-              martlet sandbox start tuned --set work_mem=64MB --set max_connections=50
+              martlet sandbox start tuned --set work_mem=64MB --set jit=off
               martlet sandbox start shop --json
             """
     )

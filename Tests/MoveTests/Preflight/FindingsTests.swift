@@ -123,6 +123,25 @@ struct ComparisonTests {
         #expect(findings.first?.remedy == ["apt-get install \(package)", "CREATE EXTENSION \"\(name)\";"])
     }
 
+    @Test func `an extension that PostgreSQL no longer has is to be dropped, not installed`() {
+        let source = [ext("adminpack", "2.1", "2.1")]
+        let found = TargetChecks.extensions(source: source, target: [], major: 17, isSuperuser: true)
+        #expect(found.map(\.level) == [.blocker])
+        #expect(found.first?.remedy == ["DROP EXTENSION \"adminpack\";"])
+        let before = TargetChecks.extensions(source: source, target: [], major: 16, isSuperuser: true)
+        #expect(before.first?.remedy.first == "apt-get install postgresql-16")
+    }
+
+    @Test(arguments: [
+        ("\"$user\", public", "'$user', 'public'"), ("", "''"), ("\"a, \"\"b\"", "'a, \"b'"), ("\"\", x", "'', 'x'"),
+    ])
+    func `a list of names is set name by name`(value: String, list: String) {
+        let setting = DatabaseSetting(role: "it's", name: "search_path", value: value)
+        #expect(
+            setting.command(for: "shop") == "ALTER ROLE \"it's\" IN DATABASE \"shop\" SET \"search_path\" TO \(list);"
+        )
+    }
+
     @Test func `an extension that only a superuser creates is a warning to others`() {
         let source = [ext("file_fdw", "1.0", "1.0", locked: true)]
         let target = [ext("file_fdw", nil, "1.0", locked: true)]

@@ -102,7 +102,7 @@ struct PreflightReplicaServerTests {
             let finding = try #require(findings["source.wal_level"].first)
             #expect(finding.level == .blocker)
             #expect(finding.remedy.first == "ALTER SYSTEM SET wal_level = 'logical';")
-            #expect(finding.remedy.last?.hasPrefix("pg_ctl restart -D '/") == true)
+            #expect(finding.remedy.last?.hasPrefix("-- then restart the server: pg_ctl restart -D '/") == true)
 
             var options = Preflight.Options()
             options.isOnce = true
