@@ -30,11 +30,23 @@ extension Crossing {
             }
             verdict.replace(second.tables)
         }
+        verdict.notCompared = try await notFollowed()
         run.monitor.activity("waiting for changes")
         // What differs already must not be taken for equal by a cutover that compares only what changed since.
         if !verdict.equal { follower.stopListening() }
         try note(verdict, on: journal)
         return verdict
+    }
+
+    /// What the log does not tell changes of.
+    private func notFollowed() async throws -> [String] {
+        let unlogged = selection.tables.filter(\.isUnlogged).map(\.name.description).sorted()
+        let objects = try await withNeutralConnection(to: run.endpoints[direction.left]) { server in
+            try server.query("SELECT count(*) AS count FROM pg_largeobject_metadata").first?("count", as: Int.self) ?? 0
+        }
+        return unlogged.map { "unlogged table \"\($0)\", copied once" }
+            + (objects > 0
+                ? ["\(Finding.count(objects, "large object")), compared and copied again at the cutover"] : [])
     }
 
     /// Compares, at one position, the rows that changed since the last comparison.

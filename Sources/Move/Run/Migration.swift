@@ -1,7 +1,7 @@
 import Catalog
 import Engine
 public import Foundation
-import Postgres
+public import Postgres
 import Sync
 
 /// Moves a database that is in use to another server.
@@ -97,6 +97,20 @@ public struct Migration: Sendable {
                 try await Task.sleep(for: .seconds(2))
             }
         }
+    }
+
+    /// The tables that the move in the target's journal was told to move, without their partitions; nil when it was told nothing.
+    ///
+    /// Reads the journal and the source's catalog, and locks nothing.
+    public static func chosenTables(of endpoints: Endpoints) async throws -> [QualifiedName]? {
+        let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
+        guard let migration else { return nil }
+        let options = try JSONDecoder().decode(MigrationOptions.self, from: migration.plan)
+        guard !(options.include.isEmpty && options.exclude.isEmpty) else { return nil }
+        let selection = try await withNeutralConnection(to: endpoints.source) {
+            try Selection(Schema($0), options: options)
+        }
+        return selection.tables.filter { !$0.isPartition }.map(\.name)
     }
 
     private func attempt() async throws -> Outcome {

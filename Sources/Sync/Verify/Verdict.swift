@@ -17,6 +17,8 @@ public struct Verdict: Codable, Sendable, Hashable {
     public var tables: [TableVerdict]
     /// The user's checks.
     public var checks: [CheckFinding]
+    /// What was not compared, in words: a running move does not follow changes of everything.
+    public var notCompared: [String] = []
     /// How long it took.
     public var seconds: Double
 
@@ -139,7 +141,8 @@ public struct Differences: Codable, Sendable, Hashable {
 extension Verdict {
     /// The verdict for people: one line for each thing that differs, then one line that sums up.
     public var lines: [String] {
-        differing.flatMap { $0.lines } + checks.filter { !$0.equal }.flatMap { $0.lines } + [summary]
+        differing.flatMap { $0.lines } + checks.filter { !$0.equal }.flatMap { $0.lines }
+            + notCompared.map { "not compared: \($0)" } + [summary]
     }
 
     /// What was compared and what came out, in one line.

@@ -65,6 +65,7 @@ struct VerifyCommand: Command {
         let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
         output.talk(prose: Self.reservation(migration.flatMap { Phase(rawValue: $0.phase) }))
         var comparison = Comparison(source: .init(endpoints.source), target: .init(endpoints.target))
+        comparison.tables = try await Migration.chosenTables(of: endpoints)
         comparison.isStrict = strict
         comparison.workers = jobs
         comparison.checks = try checks.map { text throws(PostgresError) in try CheckFile(parsing: text) }
