@@ -250,7 +250,7 @@ import Testing
         #expect(try JSONDecoder().decode(Verdict.self, from: json) == verdict)
         let text = String(decoding: json, as: UTF8.self)
         #expect(text.contains(#""keys":[{"key":{"id":"1"},"kind":"onlyInSource"}]"#))
-        #expect(text.contains(#""lsn":"0/16B3748","method":"hash","seconds":"#))
+        #expect(text.contains(#""lsn":"0/16B3748","method":"hash","notCompared":[],"seconds":"#))
         #expect(verdict.lines.contains("  (id=1): only on the source"))
     }
 
