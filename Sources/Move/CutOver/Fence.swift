@@ -61,9 +61,11 @@ struct Fence {
         let tables = try rows.map { row throws(PostgresError) in
             QualifiedName(schema: try row("nspname"), name: try row("relname"))
         }
+        // Writers are at work again: whoever waits for the lock makes them wait.
+        let gate = Gate(lockTimeout: .milliseconds(50), attempts: 40, pause: .milliseconds(250))
         for table in tables {
             do {
-                try await Self.gate.pass(server) {
+                try await gate.pass(server) {
                     try server.execute("DROP TRIGGER IF EXISTS \(Self.trigger) ON \(table)")
                 }
             } catch let error as PostgresError where error.isTransient {}
