@@ -7,7 +7,7 @@ import Testing
 /// What the watchdog does when its standard input ends, which is what it sees when martlet is killed.
 struct KeeperTests {
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(3)),
         arguments: ["", "initialise secret\n", "initialise secret\nstart\n", "initialise secret\nstart\nstart\n"]
     )
     func `nothing is left when the pipe closes at once after`(words: String) async throws {

@@ -191,7 +191,7 @@ struct FlowTests {
 extension Connection {
     /// Asks until the answer is true, at most ten seconds long.
     func wait(until condition: SQL) throws(PostgresError) {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while try query(condition)[0].text(0) != "t" {
             guard ContinuousClock.now < deadline else { throw PostgresError("not true in time: \(condition.text)") }
         }

@@ -210,7 +210,7 @@ import Testing
                 await #expect(throws: (any Error).self) { for try await _ in group {} }
                 group.cancelAll()
             }
-            #expect(ContinuousClock().now - started < .seconds(20))
+            #expect(ContinuousClock().now - started < .seconds(60))
         }
     }
 

@@ -3,7 +3,7 @@
 /// - Throws: ``NeverHappened`` after the deadline, or what `condition` throws.
 public func eventually(
     _ what: String,
-    within limit: Duration = .seconds(30),
+    within limit: Duration = .seconds(60),
     _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit

@@ -158,7 +158,7 @@ struct PreflightReplicaServerTests {
 
     /// A reload reaches a session when it next looks; new sessions follow the postmaster, which may take a moment.
     private func eventually(_ source: ConnectionString, _ check: String, is level: Finding.Level) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             let findings = try await Preflight.run(source: source, target: nil, options: .init())
             if findings[check].map(\.level) == [level] { return }

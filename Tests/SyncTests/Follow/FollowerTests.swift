@@ -91,7 +91,7 @@ struct FollowerTests {
                 #expect(!isApplied)
                 #expect(try await ask(way.places.target, "SELECT count(*) FROM t") == "0")
                 follower.release(upTo: limit)
-                try await follower.pass(limit, on: plan.source, within: 20)
+                try await follower.pass(limit, on: plan.source, within: 60)
                 #expect(try await ask(way.places.target, "SELECT count(*) FROM t") == "1")
                 follower.release()
                 try await way.settle(follower)
