@@ -73,7 +73,11 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["Catalog", "Cluster", "Postgres"],
+            dependencies: [
+                "Catalog", "Cluster", "Postgres",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -87,9 +91,12 @@ let package = Package(
             dependencies: [
                 "martlet", "Catalog", "Move", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "Scenarios",
+            dependencies: ["martlet", "Catalog", "Cluster", "Postgres", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

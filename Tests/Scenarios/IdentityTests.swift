@@ -29,7 +29,7 @@ struct IdentityTests {
                     let copy = target.connection(to: "copy")
                     let programs = try await Installation.client(atLeast: source.binaries.major)
                     let before = try await programs.definitions(of: place)
-                    try await move(KillTests.Move(source: place, target: copy, directory: directory), to: command)
+                    try await move(TestMove(source: place, target: copy, directory: directory), to: command)
                     #expect(try await programs.definitions(of: copy) == before)
                     #expect(try await programs.definitions(of: place) == before)
                 }
@@ -37,9 +37,9 @@ struct IdentityTests {
         }
     }
 
-    private func move(_ move: KillTests.Move, to command: String) async throws {
+    private func move(_ move: TestMove, to command: String) async throws {
         let migration = try await move.run("migrate") { _ in
-            try await KillTests().following(move)
+            try await move.untilFollowing()
             try await execute(move.source, "UPDATE keyless SET n = 2 WHERE ctid = (SELECT min(ctid) FROM keyless)")
             if command == "finish" {
                 let done = try await move.run("cutover")

@@ -23,15 +23,15 @@ struct PartitionTests {
                     )
                     try await execute(target.connection(), "CREATE DATABASE copy")
                     let copy = target.connection(to: "copy")
-                    try await truncate(KillTests.Move(source: place, target: copy, directory: directory))
+                    try await truncate(TestMove(source: place, target: copy, directory: directory))
                 }
             }
         }
     }
 
-    private func truncate(_ move: KillTests.Move) async throws {
+    private func truncate(_ move: TestMove) async throws {
         let migration = try await move.run("migrate") { _ in
-            try await KillTests().following(move)
+            try await move.untilFollowing()
             let verdict = try await move.run("verify")
             try #require(verdict.status == 0, "\(verdict.output)\(verdict.error)")
             try await execute(move.source, #"TRUNCATE "High""#)

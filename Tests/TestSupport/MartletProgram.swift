@@ -1,21 +1,29 @@
 import Foundation
 import Subprocess
 import SystemPackage
-import Testing
 
 /// The built `martlet`, called from outside.
-struct MartletProgram {
-    var environment: [String: String] = [:]
+public struct MartletProgram: Sendable {
+    /// Variables of the environment, on top of those of the tests.
+    public var environment: [String: String]
 
-    struct Outcome {
+    /// The program with these variables of the environment.
+    public init(environment: [String: String] = [:]) {
+        self.environment = environment
+    }
+
+    /// How the program ended, and what it wrote.
+    public struct Outcome: Sendable {
         /// The exit status; 128 and the signal's number when a signal ended it.
-        let status: Int32
-        let output: String
-        let error: String
+        public let status: Int32
+        /// What it wrote to stdout.
+        public let output: String
+        /// What it wrote to stderr.
+        public let error: String
     }
 
     /// The program lies beside the program that runs the tests.
-    static var path: String {
+    public static var path: String {
         let tests = ProcessInfo.processInfo.arguments[0]
         let folder = URL(filePath: tests).deletingLastPathComponent().path(percentEncoded: false)
         return FileManager.default.isExecutableFile(atPath: folder + "martlet")
@@ -23,12 +31,13 @@ struct MartletProgram {
             : URL(filePath: #filePath).appending(path: "../../../.build/debug/martlet").standardized.path
     }
 
-    func callAsFunction(_ arguments: String...) async throws -> Outcome {
+    /// Runs it to its end.
+    public func callAsFunction(_ arguments: String...) async throws -> Outcome {
         try await run(arguments)
     }
 
     /// Runs it to its end; `meddle` gets its process number while it runs.
-    func run(_ arguments: [String], meddle: (Int32) async throws -> Void = { _ in }) async throws -> Outcome {
+    public func run(_ arguments: [String], meddle: (Int32) async throws -> Void = { _ in }) async throws -> Outcome {
         var variables: [Environment.Key: String?] = ["NO_COLOR": "1"]
         for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
         let result = try await Subprocess.run(

@@ -6,35 +6,6 @@ import Testing
 
 /// Kills the built program again and again, while an application writes.
 struct KillTests {
-    /// The two ends of a move, and the program with its work directory.
-    struct Move: Sendable {
-        let source: ConnectionString
-        let target: ConnectionString
-        let directory: String
-        let program = MartletProgram()
-
-        func run(
-            _ command: String,
-            _ options: [String] = [],
-            meddle: (Int32) async throws -> Void = { _ in }
-        ) async throws -> MartletProgram.Outcome {
-            var arguments = [command, "--target", target.secretURI] + options
-            if command != "cutover" { arguments += ["--source", source.secretURI] }
-            if ["migrate", "finish", "abort"].contains(command) { arguments += ["--work-dir", directory] }
-            return try await program.run(arguments, meddle: meddle)
-        }
-
-        /// Starts or resumes the move and kills it after a time.
-        func kill(after moment: Duration) async throws {
-            let outcome = try await run("migrate") { process in
-                let end = ContinuousClock.now + moment
-                try await eventually("the moment to kill") { ContinuousClock.now >= end }
-                Foundation.kill(process, SIGKILL)
-            }
-            #expect(outcome.status == 128 + SIGKILL, "\(outcome.error)")
-        }
-    }
-
     @Test(.timeLimit(.minutes(10)))
     func `a move that is killed at ten random moments ends equal`() async throws {
         let seed = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap(UInt64.init) ?? .random(in: 0 ... .max)
@@ -44,7 +15,7 @@ struct KillTests {
                 try await withTemporaryDirectory { directory in
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.02)
                     try await execute(target.connection(), "CREATE DATABASE shop")
-                    let move = Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    let move = TestMove(source: shop, target: target.connection(to: "shop"), directory: directory)
                     var plan = Workload.Plan(operations: try await ShopDatabase.operations(of: shop))
                     plan.writers = 3
                     plan.readers = 0
@@ -60,16 +31,16 @@ struct KillTests {
     }
 
     /// Nine kills between the first snapshot and the following of changes, a tenth in a cutover; then the whole way.
-    private func torment(_ move: Move, _ workload: Workload, seed: UInt64) async throws {
+    private func torment(_ move: TestMove, _ workload: Workload, seed: UInt64) async throws {
         var moments = SeededMoments(seed: seed)
-        for _ in 0..<9 { try await move.kill(after: moments.next(upTo: 3000)) }
+        for _ in 0..<9 { try await kill(move, after: moments.next(upTo: 3000)) }
         try await cutOverAndKill(move, after: moments.next(upTo: 700))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let outcome = try await move.run("migrate")
                 #expect(outcome.status == 0, "\(outcome.error)")
             }
-            try await following(move)
+            try await move.untilFollowing()
             try await workload.stop()
             let cutover = try await move.run("cutover")
             // A move that is not finished would be waited for: what fails ends the test.
@@ -92,11 +63,11 @@ struct KillTests {
         }
     }
 
-    private func cutOverAndKill(_ move: Move, after moment: Duration) async throws {
+    private func cutOverAndKill(_ move: TestMove, after moment: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let outcome = try await move.run("migrate") { process in
-                    try await following(move)
+                    try await move.untilFollowing()
                     try await execute(
                         move.target,
                         """
@@ -114,19 +85,14 @@ struct KillTests {
         }
     }
 
-    /// Waits until changes are applied.
-    func following(_ move: Move) async throws {
-        try await eventually("the move follows changes", within: .seconds(120)) {
-            let report: SQL = """
-                SELECT phase = 'following' AND s.report ->> 'activity' = 'waiting for changes'
-                       AND s.at > l.started AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')
-                  FROM martlet.migration CROSS JOIN martlet.status AS s CROSS JOIN martlet.lease AS l
-                """
-            guard try await ask(move.target, "SELECT to_regclass('martlet.status') IS NOT NULL") == "t" else {
-                return false
-            }
-            return try await ask(move.target, report) == "t"
+    /// Starts or resumes the move and kills it after a time.
+    private func kill(_ move: TestMove, after moment: Duration) async throws {
+        let outcome = try await move.run("migrate") { process in
+            let end = ContinuousClock.now + moment
+            try await eventually("the moment to kill") { ContinuousClock.now >= end }
+            Foundation.kill(process, SIGKILL)
         }
+        #expect(outcome.status == 128 + SIGKILL, "\(outcome.error)")
     }
 }
 

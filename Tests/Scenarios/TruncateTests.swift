@@ -18,14 +18,14 @@ struct TruncateTests {
                     )
                     try await execute(target.connection(), "CREATE DATABASE copy")
                     let copy = target.connection(to: "copy")
-                    let move = KillTests.Move(source: place, target: copy, directory: directory)
+                    let move = TestMove(source: place, target: copy, directory: directory)
                     try await follow(move)
                 }
             }
         }
     }
 
-    private func follow(_ move: KillTests.Move) async throws {
+    private func follow(_ move: TestMove) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let outcome = try await move.run("migrate")
@@ -48,7 +48,7 @@ struct TruncateTests {
         }
     }
 
-    private func isFollowing(_ move: KillTests.Move) async throws -> Bool {
+    private func isFollowing(_ move: TestMove) async throws -> Bool {
         guard try await ask(move.target, "SELECT to_regclass('martlet.status') IS NOT NULL") == "t" else {
             return false
         }

@@ -73,7 +73,7 @@ struct CutoverTests {
     }
 
     /// Starts a move of a small table, waits until it follows changes, and expects that `body` ends it well.
-    private func following(_ body: (KillTests.Move) async throws -> Void) async throws {
+    private func following(_ body: (TestMove) async throws -> Void) async throws {
         try await withServer { source in
             try await withServer { target in
                 try await withTemporaryDirectory { directory in
@@ -83,13 +83,13 @@ struct CutoverTests {
                         "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')"
                     )
                     try await execute(target.connection(), "CREATE DATABASE copy")
-                    let move = KillTests.Move(
+                    let move = TestMove(
                         source: place,
                         target: target.connection(to: "copy"),
                         directory: directory
                     )
                     let migration = try await move.run("migrate") { _ in
-                        try await KillTests().following(move)
+                        try await move.untilFollowing()
                         try await body(move)
                     }
                     #expect(migration.status == 0, "\(migration.error)")

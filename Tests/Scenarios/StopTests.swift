@@ -13,7 +13,7 @@ struct StopTests {
                 try await withTemporaryDirectory { directory in
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
                     try await execute(target.connection(), "CREATE DATABASE shop")
-                    let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    let move = TestMove(source: shop, target: target.connection(to: "shop"), directory: directory)
                     try await stop(move)
                     let verdict = try await move.run("verify")
                     #expect(verdict.error.contains("a move in phase \"following changes\" is stopped"))
@@ -23,9 +23,9 @@ struct StopTests {
         }
     }
 
-    private func stop(_ move: KillTests.Move) async throws {
+    private func stop(_ move: TestMove) async throws {
         let migration = try await move.run("migrate") { process in
-            try await KillTests().following(move)
+            try await move.untilFollowing()
             kill(process, SIGINT)
         }
         #expect(migration.status == 130)
@@ -39,8 +39,8 @@ struct StopTests {
     }
 
     /// What fails is kept, and changes nothing of what is known about the move.
-    private func startFromAnotherSource(_ move: KillTests.Move, _ other: ConnectionString) async throws {
-        let wrong = KillTests.Move(source: other, target: move.target, directory: move.directory)
+    private func startFromAnotherSource(_ move: TestMove, _ other: ConnectionString) async throws {
+        let wrong = TestMove(source: other, target: move.target, directory: move.directory)
         let refused = try await wrong.run("migrate")
         #expect(refused.status == 1)
         let status = try await self.status(of: move)
@@ -52,14 +52,14 @@ struct StopTests {
         )
     }
 
-    private func status(of move: KillTests.Move) async throws -> [String: Any] {
+    private func status(of move: TestMove) async throws -> [String: Any] {
         let outcome = try await move.program("status", "--json", "--target", move.target.secretURI)
         try #require(outcome.status == 0, "\(outcome.error)")
         return try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
     }
 
     /// All log files of the move, whichever database and day they are named after.
-    private func log(of move: KillTests.Move) throws -> String {
+    private func log(of move: TestMove) throws -> String {
         let files = try FileManager.default.contentsOfDirectory(atPath: move.directory).filter { $0.hasSuffix(".log") }
         return try files.map { try String(contentsOfFile: move.directory + "/" + $0, encoding: .utf8) }.joined()
     }

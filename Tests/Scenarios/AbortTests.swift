@@ -19,7 +19,7 @@ struct AbortTests {
                         target.connection(to: "shop"),
                         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA also_mine; CREATE TYPE mood AS ENUM ('ok')"
                     )
-                    let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    let move = TestMove(source: shop, target: target.connection(to: "shop"), directory: directory)
                     let programs = try await Installation.client(atLeast: source.binaries.major)
                     let before = try await programs.definitions(of: shop)
                     let empty = try await programs.definitions(of: move.target)
@@ -40,7 +40,7 @@ struct AbortTests {
                 try await withTemporaryDirectory { directory in
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
                     try await execute(target.connection(), "CREATE DATABASE shop")
-                    let move = KillTests.Move(source: shop, target: target.connection(to: "shop"), directory: directory)
+                    let move = TestMove(source: shop, target: target.connection(to: "shop"), directory: directory)
                     let programs = try await Installation.client(atLeast: source.binaries.major)
                     let before = try await programs.definitions(of: shop)
                     try await giveUp(move, isRunning: isRunning, "--keep-copy")
@@ -55,9 +55,9 @@ struct AbortTests {
         }
     }
 
-    private func giveUp(_ move: KillTests.Move, isRunning: Bool, _ options: String...) async throws {
+    private func giveUp(_ move: TestMove, isRunning: Bool, _ options: String...) async throws {
         let migration = try await move.run("migrate") { process in
-            try await KillTests().following(move)
+            try await move.untilFollowing()
             if isRunning {
                 let aborted = try await move.run("abort", options)
                 try #require(aborted.status == 0, "\(aborted.error)")

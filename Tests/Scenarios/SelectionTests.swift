@@ -41,7 +41,7 @@ struct SelectionTests {
         let pair = DatabasePair.current
         try await execute(pair.source, Self.shop)
         try await withTemporaryDirectory { directory in
-            let move = KillTests.Move(source: pair.source, target: pair.target, directory: directory)
+            let move = TestMove(source: pair.source, target: pair.target, directory: directory)
             let outcome = try await move.run("migrate", ["--once", "--exclude", "order_line"])
             try #require(outcome.status == 0, "\(outcome.error)")
             #expect(outcome.error.contains("need tables that are left out, and are left out too: "))
@@ -70,7 +70,7 @@ struct SelectionTests {
         let pair = DatabasePair.current
         try await execute(pair.source, "CREATE TABLE orders (id int PRIMARY KEY)")
         try await withTemporaryDirectory { directory in
-            let move = KillTests.Move(source: pair.source, target: pair.target, directory: directory)
+            let move = TestMove(source: pair.source, target: pair.target, directory: directory)
             let outcome = try await move.run("migrate", ["--include", "order"])
             #expect(outcome.status == 2)
             #expect(outcome.error.contains("1 --include pattern matches no table: \"order\""))
@@ -99,7 +99,7 @@ struct SelectionTests {
                 """
             )
             try await withTemporaryDirectory { directory in
-                let move = KillTests.Move(
+                let move = TestMove(
                     source: server.connection(to: "old").with("user", "plain"),
                     target: server.connection(to: "new").with("user", "plain"),
                     directory: directory

@@ -1,0 +1,116 @@
+import Foundation
+public import Postgres
+import Testing
+
+/// A move by the built `martlet`: its two ends, and its work directory.
+public struct TestMove: Sendable {
+    /// Where the data come from.
+    public let source: ConnectionString
+    /// Where they go to.
+    public let target: ConnectionString
+    /// The work directory.
+    public let directory: String
+    /// The program.
+    public var program = MartletProgram()
+
+    /// Describes a move; nothing is started.
+    public init(source: ConnectionString, target: ConnectionString, directory: String) {
+        self.source = source
+        self.target = target
+        self.directory = directory
+    }
+
+    /// How a move that is followed ends.
+    public enum End: Sendable, Hashable {
+        /// Compares, then `abort`.
+        case abort
+        /// Compares, then `cutover` and `finish`.
+        case finish
+        /// Compares, then `cutover` and `rollback`, and `abort`, which removes the journal.
+        case rollback
+        /// The body of the test has ended it.
+        case none
+    }
+
+    /// Runs a command of the move to its end; `meddle` gets its process number while it runs.
+    public func run(
+        _ command: String,
+        _ options: [String] = [],
+        meddle: (Int32) async throws -> Void = { _ in }
+    ) async throws -> MartletProgram.Outcome {
+        var arguments = [command, "--target", target.secretURI] + options
+        if !["cutover", "rollback"].contains(command) { arguments += ["--source", source.secretURI] }
+        if ["migrate", "finish", "abort"].contains(command) { arguments += ["--work-dir", directory] }
+        return try await program.run(arguments, meddle: meddle)
+    }
+
+    /// Runs a command that must succeed.
+    @discardableResult
+    public func must(_ command: String, _ options: String...) async throws -> MartletProgram.Outcome {
+        let outcome = try await run(command, options)
+        try #require(outcome.status == 0, "martlet \(command): \(outcome.output)\(outcome.error)")
+        return outcome
+    }
+
+    /// Starts `martlet migrate`, and runs `body` as soon as changes are followed; then compares and ends the move.
+    public func follow(
+        _ options: [String] = [],
+        then end: End = .abort,
+        _ body: () async throws -> Void
+    ) async throws {
+        let migration = try await run("migrate", options) { _ in
+            try await untilFollowing()
+            try await body()
+            if end != .none { try await mustBeEqual() }
+            switch end {
+            case .abort: try await must("abort")
+            case .finish:
+                try await must("cutover")
+                try await must("finish")
+            case .rollback:
+                try await must("cutover")
+                try await must("rollback")
+            case .none: break
+            }
+        }
+        #expect(migration.status == 0, "martlet migrate: \(migration.output)\(migration.error)")
+        if end == .rollback { try await must("abort") }
+    }
+
+    /// Compares both databases row by row at one position.
+    public func mustBeEqual() async throws {
+        let verdict = try await run("verify")
+        #expect(verdict.status == 0, "martlet verify: \(verdict.output)\(verdict.error)")
+    }
+
+    /// Waits until changes are applied.
+    public func untilFollowing(within limit: Duration = .seconds(120)) async throws {
+        try await eventually("the move follows changes", within: limit) { try await isFollowing() }
+    }
+
+    /// Whether a martlet that runs now applies changes.
+    public func isFollowing() async throws -> Bool {
+        guard try await ask(target, "SELECT to_regclass('martlet.status') IS NOT NULL") == "t" else { return false }
+        let report: SQL = """
+            SELECT phase = 'following' AND s.report ->> 'activity' = 'waiting for changes'
+                   AND s.at > l.started AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')
+              FROM martlet.migration CROSS JOIN martlet.status AS s CROSS JOIN martlet.lease AS l
+            """
+        return try await ask(target, report) == "t"
+    }
+}
+
+/// Runs `body` with a move between two new databases on the shared servers; `definitions` are made on the source before.
+public func withMove<Result>(
+    from source: Int? = nil,
+    to target: Int? = nil,
+    of definitions: SQL = "",
+    _ body: (TestMove) async throws -> Result
+) async throws -> Result {
+    try await withDatabasePair(source: source, target: target) { pair in
+        try await withTemporaryDirectory { directory in
+            try await execute(pair.source, definitions)
+            return try await body(TestMove(source: pair.source, target: pair.target, directory: directory))
+        }
+    }
+}
