@@ -12,6 +12,7 @@ public struct Schema: Sendable {
 
     private let byOID: [UInt32: Int]
     private let byName: [QualifiedName: Int]
+    private let partitionedIndexes: [UInt32: Index]
 
     /// Reads the catalog of the database that `connection` is in, under the snapshot of its transaction.
     public init(_ connection: Connection) throws(PostgresError) {
@@ -42,6 +43,9 @@ public struct Schema: Sendable {
         }
         self.tables = tables
         byOID = places
+        partitionedIndexes = Dictionary(
+            uniqueKeysWithValues: tables.flatMap(\.indexes).filter(\.isPartitioned).map { ($0.oid, $0) }
+        )
         byName = Dictionary(uniqueKeysWithValues: tables.enumerated().map { ($1.name, $0) })
     }
 
@@ -50,6 +54,9 @@ public struct Schema: Sendable {
 
     /// The table of a name.
     public func table(named name: QualifiedName) -> Table? { byName[name].map { tables[$0] } }
+
+    /// The index of a partitioned table that has an OID.
+    func index(oid: UInt32) -> Index? { partitionedIndexes[oid] }
 
     /// Whether both have the same tables, made of the same columns in the same order.
     public func hasSameRows(as other: Schema) -> Bool {

@@ -94,9 +94,15 @@ public struct Table: Sendable, Hashable {
     }
 
     /// The columns by which one row is found when a change arrives; empty when only the whole row can name it.
+    ///
+    /// A generated column is not in the log's rows as they are sent, so a key with one names nothing.
     public var key: [Column] {
-        guard let index = identityIndex else { return [] }
+        guard let index = identityIndex, !hasGenerated(in: index) else { return [] }
         return index.key.compactMap { number in columns.first { $0.number == number } }
+    }
+
+    private func hasGenerated(in index: Index) -> Bool {
+        index.key.contains { number in columns.contains { $0.number == number && $0.isGenerated } }
     }
 
     /// Whether the log has what is needed to find the row of an UPDATE or DELETE.
@@ -104,10 +110,10 @@ public struct Table: Sendable, Hashable {
         replicaIdentity == .full || !key.isEmpty
     }
 
-    /// A unique index that could serve as replica identity: plain, immediate, complete, over columns that are NOT NULL.
+    /// A unique index that could serve as replica identity: plain, immediate, complete, over columns that are NOT NULL and sent.
     public var candidateIdentity: Index? {
         indexes.first { index in
-            index.isUnique && index.isImmediate && index.isPlain && index.isValid
+            index.isUnique && index.isImmediate && index.isPlain && index.isValid && !hasGenerated(in: index)
                 && index.key.allSatisfy { number in columns.contains { $0.number == number && $0.isNotNull } }
         }
     }

@@ -4,6 +4,8 @@ import Postgres
 enum MoveSQL {
     static let materializedViews = text(PackageResources.materialized_views_sql)
     static let dropCopied = text(PackageResources.drop_copied_sql)
+    static let dropCopiedLargeObjects = text(PackageResources.drop_copied_large_objects_sql)
+    static let replicaTriggers = text(PackageResources.replica_triggers_sql)
     static let fence = text(PackageResources.fence_sql)
     static let fenceOpen = text(PackageResources.fence_open_sql)
     static let fenceTriggers = text(PackageResources.fence_triggers_sql)

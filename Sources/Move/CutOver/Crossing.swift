@@ -229,7 +229,9 @@ struct Crossing: Sendable {
                 )
                 try Journal.note(object, on: journal)
                 try server.execute(SourceObjects.dropSlot(slot))
-                try server.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", slot)
+                // The standby that takes over from the new server should have it, too.
+                let failover: SQL = server.majorVersion >= 17 ? ", failover => true" : ""
+                try server.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput'\(failover))", slot)
             }
         }
         return crossed
@@ -277,7 +279,7 @@ struct Crossing: Sendable {
                     follower.hold()
                 }
                 crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
-                    try await OtherData.copyLargeObjects(from: server, to: other)
+                    try await LargeObjects(options: run.options.schema).copy(from: server, to: other)
                     return try OtherData.copySequences(from: server, to: other)
                 }
                 try refusePartitions(changedOn: server)

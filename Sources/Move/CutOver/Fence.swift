@@ -42,6 +42,10 @@ struct Fence {
                 try server.execute("LOCK TABLE \(names) IN SHARE ROW EXCLUSIVE MODE")
                 locked()
                 try server.execute(.joined(tables.map(creation), separator: "; "))
+                // The old server is written to next, by the way back. The locks are held already.
+                if side == .source {
+                    try ReplicaTriggers(side: side, tables: tables.map(\.oid)).suspend(on: server, journal: journal)
+                }
             }
         } catch let error as PostgresError where error.isTransient {
             throw try refusal(error, on: server)

@@ -9,29 +9,41 @@ struct SourceObjects {
     let names: Names
     let side: Journal.Side
 
-    /// Gives every table that is to be followed a replica identity, where it has none.
+    /// Gives every table that is to be followed a replica identity, where it has none that serves.
     ///
     /// A unique index over NOT NULL columns serves best. Without one the whole row has to be logged.
     /// The identity must be there before the publication: a table in a publication without one
     /// refuses the owner's own UPDATE and DELETE. Takes ACCESS EXCLUSIVE on each such table for a moment.
     func ensureIdentities(of selection: Selection, on server: Connection, journal: Connection) async throws {
-        let followed = selection.tables.filter { $0.kind == .ordinary && !$0.isUnlogged && !$0.canFollowUpdates }
-        for table in followed {
-            let identity: SQL =
-                table.candidateIdentity.map { "USING INDEX \(Identifier($0.name.name))" } ?? "FULL"
-            let before: SQL = table.replicaIdentity == .nothing ? "NOTHING" : "DEFAULT"
+        for table in selection.tables {
+            guard let needed = selection.schema.neededIdentity(of: table) else { continue }
             let object = Journal.Object(
                 side: side,
                 kind: Self.identityKind,
                 name: table.name.description,
-                undo: """
-                    ALTER TABLE IF EXISTS ONLY \(table.name) REPLICA IDENTITY \(before)
-                    """
+                undo: "ALTER TABLE IF EXISTS ONLY \(table.name) REPLICA IDENTITY \(Self.clause(before: table))"
             )
             try Journal.note(object, on: journal)
             try await Gate.patient.pass(server) {
-                try server.execute("ALTER TABLE ONLY \(table.name) REPLICA IDENTITY \(identity)")
+                try server.execute("ALTER TABLE ONLY \(table.name) REPLICA IDENTITY \(Self.clause(needed))")
             }
+        }
+    }
+
+    private static func clause(_ needed: NeededIdentity) -> SQL {
+        switch needed {
+        case .index(let index): "USING INDEX \(Identifier(index.name.name))"
+        case .full: "FULL"
+        }
+    }
+
+    /// One that names an index which was dropped names nothing, and cannot be given again; a dump tells it as DEFAULT.
+    private static func clause(before table: Table) -> SQL {
+        switch table.replicaIdentity {
+        case .primaryKey: "DEFAULT"
+        case .full: "FULL"
+        case .nothing: "NOTHING"
+        case .index: table.indexes.first(where: \.isReplicaIdentity).map { clause(.index($0)) } ?? "DEFAULT"
         }
     }
 

@@ -6,12 +6,14 @@ extension SourceChecks {
     /// The tables that hold rows and reach the log: what has a replica identity of its own.
     private var logged: [Table] { source.tables.filter { $0.kind == .ordinary && !$0.isUnlogged } }
 
-    /// The tables whose updates and deletes cannot be followed as they are.
-    private var unnamed: [Table] { logged.filter { !$0.canFollowUpdates } }
+    /// What those tables lack whose updates and deletes cannot be followed as they are.
+    private var needed: [(table: Table, identity: NeededIdentity)] {
+        logged.compactMap { table in source.schema.neededIdentity(of: table).map { (table, $0) } }
+    }
 
     /// The tables that have a key as it is.
     var identities: Finding {
-        let named = logged.count - unnamed.count
+        let named = logged.count - needed.count
         let full = logged.filter { $0.replicaIdentity == .full && $0.key.isEmpty }
         return Finding(
             "source.identity",
@@ -24,20 +26,20 @@ extension SourceChecks {
 
     /// The tables that have a unique index to be named by.
     var identityIndexes: Finding? {
-        let tables = unnamed.compactMap { table in table.candidateIdentity.map { (table, $0) } }
+        let tables = needed.filter { $0.identity != .full }.map(\.table)
         guard !tables.isEmpty else { return nil }
         return Finding(
             "source.identity_index",
             .pass,
             "\(Finding.count(tables.count, "table")) without a usable primary key will use REPLICA IDENTITY USING INDEX",
-            detail: "\(Finding.named(tables.map(\.0.name.description))) "
+            detail: "\(Finding.named(tables.map(\.name.description))) "
                 + "martlet sets it, and takes it back in the end."
         )
     }
 
     /// The tables whose rows only the whole row names.
     var identityFull: Finding? {
-        let tables = unnamed.filter { $0.candidateIdentity == nil }
+        let tables = needed.filter { $0.identity == .full }.map(\.table)
         guard !tables.isEmpty else { return nil }
         return Finding(
             "source.identity_full",
@@ -57,7 +59,7 @@ extension SourceChecks {
     var generatedIdentity: Finding? {
         guard server.majorVersion >= 18 else { return nil }
         let tables = logged.filter { table in
-            let isWhole = table.replicaIdentity == .full || !table.canFollowUpdates && table.candidateIdentity == nil
+            let isWhole = table.replicaIdentity == .full || source.schema.neededIdentity(of: table) == .full
             return isWhole && table.columns.contains(where: \.isGenerated)
         }
         guard !tables.isEmpty else { return nil }

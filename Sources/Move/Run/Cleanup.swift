@@ -50,6 +50,7 @@ public struct Cleanup: Sendable {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { target in
             if dropsCopy, try Journal.migration(on: target)?.hasSchema == true {
                 try target.execute(MoveSQL.dropCopied)
+                while try target.query(MoveSQL.dropCopiedLargeObjects).first?("removed", as: Int.self) != 0 {}
             }
             try Journal.remove(on: target)
         }

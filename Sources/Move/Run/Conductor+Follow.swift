@@ -248,6 +248,7 @@ extension Conductor {
         run.monitor.activity("taking the fence away")
         let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
         try await cleanup.removeObjects(kinds: [Fence.kind, Crossing.reverseSlotKind])
+        try await cleanup.removeObjects(kinds: [ReplicaTriggers.kind], side: .source)
         try await withJournal { journal in
             try enter(.following, on: journal)
             if let failure { try Self.answer(failure.request, failure: failure.error, on: journal) }

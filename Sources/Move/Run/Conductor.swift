@@ -217,7 +217,7 @@ struct Conductor: Sendable {
             try await IndexBuilder.finishPartitioned(selection.schema, tables: selection.tables, on: target)
             try await withNeutralConnection(to: endpoints.source) { source in
                 try OtherData.copySequences(from: source, to: target)
-                try await OtherData.copyLargeObjects(from: source, to: target)
+                try await LargeObjects(options: run.options.schema).copy(from: source, to: target)
             }
         }
     }

@@ -47,12 +47,5 @@ BEGIN
     LOOP
         EXECUTE format('DROP %s IF EXISTS %I.%I CASCADE', item.kind, item.nspname, item.typname);
     END LOOP;
-    FOR item IN
-        SELECT m.oid FROM pg_largeobject_metadata m
-         WHERE NOT EXISTS (SELECT FROM martlet.before b
-                            WHERE b.catalog = 'pg_largeobject_metadata'::regclass AND b.oid = m.oid)
-    LOOP
-        PERFORM lo_unlink(item.oid);
-    END LOOP;
 END
 $martlet$

@@ -1,19 +1,19 @@
 import Catalog
 import Postgres
 
-/// Copies what is not in tables: sequences and large objects.
-///
-/// None of it is in the stream.
+/// Copies where sequences stand, which is not in the stream.
 enum OtherData {
     /// Sets every sequence on `to` to where it stands on `from`; returns how many.
     ///
-    /// Exact: the next value drawn on either server is the same. One round trip for all.
+    /// Exact: the next value drawn on either server is the same. One round trip for all, and some more for
+    /// those of which nothing was drawn since they were made or set.
     @discardableResult
     static func copySequences(from: Connection, to: Connection) throws(PostgresError) -> Int {
         let sequences = try Sequence.readAll(from)
         let known = Set(try Sequence.readAll(to).map(\.name))
         let common = sequences.filter { known.contains($0.name) }
         guard !common.isEmpty else { return 0 }
+        let untouched = try readUntouched(common.filter { $0.lastValue == nil }, from)
         try to.query(
             """
             SELECT setval(format('%I.%I', schema, name)::regclass, value, is_called)
@@ -21,41 +21,29 @@ enum OtherData {
             """,
             common.map(\.name.schema),
             common.map(\.name.name),
-            common.map { $0.lastValue ?? $0.start },
-            common.map { $0.lastValue != nil }
+            common.map { $0.lastValue ?? untouched[$0.name]?.value ?? $0.start },
+            common.map { $0.lastValue != nil || untouched[$0.name]?.isCalled == true }
         )
         return common.count
     }
 
-    /// Makes the large objects on `to` as they are on `from`; returns how many had to be copied.
-    ///
-    /// Those that are equal stay; those that are gone on `from` are removed.
-    @discardableResult
-    static func copyLargeObjects(from: Connection, to: Connection) async throws -> Int {
-        let wanted = try digests(from)
-        let present = try digests(to)
-        guard wanted != present else { return 0 }
-        let gone = present.keys.filter { wanted[$0] != present[$0] }
-        let new = wanted.keys.filter { wanted[$0] != present[$0] }.sorted()
-        try await to.transaction {
-            try to.query("SELECT lo_unlink(o) FROM unnest($1::oid[]) AS o", gone.sorted())
-            try to.execute("CREATE TEMPORARY TABLE martlet_lo (oid oid, content bytea) ON COMMIT DROP")
-            let list = SQL.joined(new.map { "\($0)" })
-            if !new.isEmpty {
-                _ = try to.copyIn(
-                    "COPY pg_temp.martlet_lo FROM STDIN (FORMAT binary)",
-                    from: from,
-                    "COPY (SELECT o, lo_get(o) FROM unnest(ARRAY[\(list)]::oid[]) AS o) TO STDOUT (FORMAT binary)"
-                ) { _, _ in }
+    /// Where those sequences stand from which nothing was drawn: only they themselves tell
+    /// what `setval(…, false)` or `RESTART WITH` has set them to.
+    private static func readUntouched(
+        _ sequences: [Sequence],
+        _ connection: Connection
+    ) throws(PostgresError) -> [QualifiedName: (value: Int64, isCalled: Bool)] {
+        var states: [QualifiedName: (value: Int64, isCalled: Bool)] = [:]
+        for start in stride(from: 0, to: sequences.count, by: 200) {
+            let part = sequences[start...].prefix(200)
+            let questions = part.enumerated().map { number, sequence -> SQL in
+                "SELECT \(number) AS number, last_value, is_called FROM \(sequence.name)"
             }
-            try to.execute("SELECT lo_from_bytea(oid, content) FROM pg_temp.martlet_lo")
+            for row in try connection.query(SQL.joined(questions, separator: " UNION ALL ")) {
+                let sequence = part[start + (try row("number", as: Int.self))]
+                states[sequence.name] = (try row("last_value"), try row("is_called"))
+            }
         }
-        return new.count
-    }
-
-    private static func digests(_ connection: Connection) throws(PostgresError) -> [UInt32: String] {
-        var digests: [UInt32: String] = [:]
-        for row in try connection.query(MoveSQL.largeObjects) { digests[try row("oid")] = try row("digest") }
-        return digests
+        return states
     }
 }

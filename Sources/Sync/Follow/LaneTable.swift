@@ -91,8 +91,7 @@ final class LaneTable {
         refusesNulls = target.columns.contains { $0.type.refusesNull && !keyNames.contains($0.identifier) }
         let refusesRowArrays = zip(target.columns, rowLayout).contains { $0.type.refusesNull && $1.place == nil }
         updatesByReplacing = target.columns.contains(where: \.isIdentityAlways)
-        let isNamedByWholeRow = keyPlaces.isEmpty && target.replicaIdentity == .full
-        mode = isNamedByWholeRow || hasIdentityOutsideKey || refusesRowArrays ? .ordered : .folded
+        mode = keyPlaces.isEmpty || hasIdentityOutsideKey || refusesRowArrays ? .ordered : .folded
         changes = ChangeSet(keyPlaces: keyPlaces)
     }
 
