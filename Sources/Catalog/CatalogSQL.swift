@@ -8,6 +8,7 @@ enum CatalogSQL {
     static let indexes = text(PackageResources.indexes_sql)
     static let foreignKeys = text(PackageResources.foreign_keys_sql)
     static let sequences = text(PackageResources.sequences_sql)
+    static let shape = text(PackageResources.shape_sql)
     static let dependents = text(PackageResources.dependents_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

@@ -19,6 +19,7 @@ struct Martlet: AsyncParsableCommand {
                 name: "MOVE",
                 subcommands: [
                     AssessCommand.self, MigrateCommand.self, StatusCommand.self, VerifyCommand.self,
+                    ResyncCommand.self,
                     CutoverCommand.self,
                     RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,

@@ -15,7 +15,7 @@ struct StatusTextTests {
         let json = """
             {"id": "x1", "phase": "\(phase.rawValue)", "activity": "\(activity)", "source": "old:5432/shop",
              "target": "new:5432/shop", "started": "2026-03-01T10:00:00Z", "at": "2026-03-01T10:01:05Z", "tables": [],
-             "follow": {"received": "0/1", "applied": "0/1", "confirmed": "0/1", "spoolBytes": 10, "counters":
+             "follow": {"received": "0/1", "applied": "0/1", "confirmed": "0/1", "spoolBytes": 10, "standing": [], "counters":
               {"transactions": 1, "changes": 1200, "rows": 3, "groups": 1, "replays": 0, "lastCommitTime": 826_000_000,
                "heartbeatMilliseconds": 12.34567}}\(more)}
             """

@@ -56,11 +56,14 @@ CREATE TABLE martlet.table_load (
 );
 
 -- How far each lane of a stream has applied; moves in the same transaction as the rows.
+-- A table that stands still while its lane goes on has a row of its own: its OID on the server that is followed, and why.
 CREATE TABLE martlet.position (
-    stream text NOT NULL,
-    lane   int NOT NULL,
-    lsn    pg_lsn NOT NULL,
-    PRIMARY KEY (stream, lane)
+    stream  text NOT NULL,
+    lane    int NOT NULL,
+    unit    oid NOT NULL DEFAULT 0,
+    lsn     pg_lsn NOT NULL,
+    failure jsonb,
+    PRIMARY KEY (stream, lane, unit)
 ) WITH (fillfactor = 10);
 
 -- What other terminals ask the running martlet to do.

@@ -58,7 +58,7 @@ struct Crossing: Sendable {
         _ journal: Connection
     ) async throws -> Crossed {
         try await catchUp()
-        let obstacles = try await self.obstacles(ask)
+        let obstacles = try await self.obstacles(ask, follower)
         guard obstacles.isEmpty else {
             throw PostgresError("cannot \(direction.verb) now", detail: obstacles.joined(separator: "; ") + ".")
         }
@@ -91,7 +91,7 @@ struct Crossing: Sendable {
 
     /// Says what would be in the way, and changes nothing.
     func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
-        let obstacles = try await self.obstacles(ask)
+        let obstacles = try await self.obstacles(ask, follower)
         return try await withNeutralConnection(to: left) { server in
             let sessions = try server.query(
                 """
@@ -140,7 +140,7 @@ struct Crossing: Sendable {
         }
     }
 
-    private func obstacles(_ ask: Ask.Switch) async throws -> [String] {
+    private func obstacles(_ ask: Ask.Switch, _ follower: Follower) async throws -> [String] {
         var obstacles: [String] = []
         let prepared = try await withNeutralConnection(to: left) { server in
             try server.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")
@@ -148,6 +148,8 @@ struct Crossing: Sendable {
         }
         obstacles += prepared.map { "prepared transaction \"\($0)\" holds locks on the server that is left" }
         obstacles += try await newTables().map { "table \"\($0)\" was made since and is not moved" }
+        obstacles += follower.standing.map { "table \"\($0.table)\" stands still: \($0.message)" }
+        obstacles += try await drift().map { "\($0.text); run on \(entered.place): \($0.remedy.text)" }
         if lag > Self.mostLag { obstacles.append("the stream is \(Int(lag)) seconds behind") }
         guard direction == .forward, ask.keepsWayBack else { return obstacles }
         let (level, free) = try await withNeutralConnection(to: entered) { server in
@@ -169,8 +171,18 @@ struct Crossing: Sendable {
         return obstacles
     }
 
+    /// How tables that are moved have become different in what they are made of.
+    func drift() async throws -> [Drift] {
+        let moved = Set(selection.tables.map(\.name))
+        return try await withNeutralConnection(to: left) { left in
+            try await withNeutralConnection(to: entered) { entered in
+                try Drift.find(from: left, to: entered).filter { $0.table.map { moved.contains($0) } ?? true }
+            }
+        }
+    }
+
     /// Tables that the other server lacks because they were made during the move.
-    private func newTables() async throws -> [QualifiedName] {
+    func newTables() async throws -> [QualifiedName] {
         let now = direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
         let other = try await withNeutralConnection(to: entered) { try Schema($0) }
         return now.tables.map(\.name).filter { other.table(named: $0) == nil }
@@ -240,8 +252,8 @@ struct Crossing: Sendable {
     /// Where the reverse stream keeps its position: on the server it writes to, in the transaction that writes.
     private static let positionTable: SQL = """
         CREATE SCHEMA IF NOT EXISTS martlet;
-        CREATE TABLE IF NOT EXISTS martlet.position (stream text NOT NULL, lane int NOT NULL, lsn pg_lsn NOT NULL,
-            PRIMARY KEY (stream, lane)) WITH (fillfactor = 10);
+        CREATE TABLE IF NOT EXISTS martlet.position (stream text NOT NULL, lane int NOT NULL, unit oid NOT NULL DEFAULT 0,
+            lsn pg_lsn NOT NULL, failure jsonb, PRIMARY KEY (stream, lane, unit)) WITH (fillfactor = 10);
         DELETE FROM martlet.position
         """
 
@@ -277,6 +289,8 @@ struct Crossing: Sendable {
                     let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                     try await follower.pass(try row?("lsn") ?? .zero, on: left, within: 30)
                     follower.hold()
+                    // One that was left behind on the way here is not among what changed.
+                    if let table = follower.standing.first { throw table.error }
                 }
                 crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
                     try await LargeObjects(options: run.options.schema).copy(from: server, to: other)

@@ -35,7 +35,10 @@ extension Conductor {
     func reverse() async throws -> Migration.Outcome? {
         let selection = try await run.targetSelection()
         let start = try await withNeutralConnection(to: run.endpoints.source) { source in
-            try source.query("SELECT lsn FROM martlet.position WHERE stream = 'reverse'").first?("lsn", as: LSN.self)
+            try source.query("SELECT lsn FROM martlet.position WHERE stream = 'reverse' AND unit = 0").first?(
+                "lsn",
+                as: LSN.self
+            )
         }
         let plan = run.reversePlan(selection, start: start ?? .zero)
         let schema = try await withNeutralConnection(to: run.endpoints.source) { try Schema($0) }
@@ -63,17 +66,31 @@ extension Conductor {
                 follower.release(upTo: latest)
                 try await follower.pass(latest, on: plan.source, within: 24 * 3600)
             }
+            // Validation would find rows that refer to what a table still lacks.
+            while let table = follower.standing.first {
+                run.monitor.waiting("table \"\(table.table)\" stands still: \(table.message)")
+                tell(of: follower)
+                try await Task.sleep(for: .milliseconds(200))
+            }
             try await makeConstraints()
         }
         follower.release()
         run.monitor.activity("waiting for changes")
     }
 
+    /// Tells which tables came to a stand, and which go on.
+    private func tell(of follower: Follower) {
+        run.monitor.note(standing: follower.standing)
+    }
+
     /// Does what other terminals ask, until that ends the stream.
     private func serve(_ follower: Follower, _ crossing: Crossing) async throws -> Decision {
         try await withNeutralConnection(to: run.endpoints.target, application: "martlet requests") { journal in
+            var nextLook = ContinuousClock.now
             while true {
+                tell(of: follower)
                 guard let request = try Journal.takeRequest(on: journal) else {
+                    try await lookForDrift(crossing, &nextLook)
                     try await Task.sleep(for: .milliseconds(50))
                     continue
                 }
@@ -88,6 +105,15 @@ extension Conductor {
         }
     }
 
+    /// Looks once a minute how tables have become different, before the first row shows it.
+    private func lookForDrift(_ crossing: Crossing, _ next: inout ContinuousClock.Instant) async throws {
+        guard ContinuousClock.now >= next else { return }
+        let drift = try await crossing.drift().map { "\($0.text)\n\($0.remedy.text);" }
+        let new = try await crossing.newTables().map { "table \"\($0)\" is new, and is not moved" }
+        run.monitor.note(drift: drift + new)
+        next = .now + .seconds(60)
+    }
+
     private func answer(
         _ request: Journal.Request,
         _ follower: Follower,
@@ -97,8 +123,17 @@ extension Conductor {
         switch (request.kind, crossing.direction) {
         case ("verify", _):
             let ask = try JSONDecoder().decode(Ask.Verify.self, from: request.arguments)
-            let verdict = try await whileWanted(request) { try await crossing.verify(follower, ask, $0) }
+            let verdict = try await whileWanted(request) { journal in
+                guard ask.repairs else { return try await crossing.verify(follower, ask, journal) }
+                return try await Repair(crossing: crossing, follower: follower).verifyAndRepair(ask, journal)
+            }
             try Self.answer(request, verdict, on: journal)
+        case ("resync", _):
+            let ask = try JSONDecoder().decode(Ask.Resync.self, from: request.arguments)
+            let report = try await whileWanted(request) { _ in
+                try await Repair(crossing: crossing, follower: follower).resync(ask)
+            }
+            try Self.answer(request, report, on: journal)
         case ("cutover", .forward), ("rollback", .reverse):
             let ask = try JSONDecoder().decode(Ask.Switch.self, from: request.arguments)
             guard !ask.isDryRun else {

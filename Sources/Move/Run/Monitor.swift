@@ -11,6 +11,7 @@ public final class Monitor: Sendable {
         var follower: Follower?
         var sourcePosition: LSN?
         var events: [String] = []
+        var standing: [Standstill] = []
         var hasRun = false
         /// Whether a connection was lost and no position of the source has come since.
         var isPositionOld = false
@@ -159,6 +160,31 @@ public final class Monitor: Sendable {
             $0.sourcePosition = sourcePosition
             $0.isPositionOld = false
         }
+    }
+
+    /// Tells which tables have come to a stand since the last call, and which go on.
+    func note(standing: [Standstill]) {
+        let known = state.withLock { state in
+            defer { state.standing = standing }
+            return state.standing
+        }
+        guard known != standing else { return }
+        for table in standing
+        where !known.contains(where: { $0.relation == table.relation && $0.message == table.message }) {
+            event("table \"\(table.table)\" stands still, the others go on: \(table.error.whole)")
+        }
+        for table in known where !standing.contains(where: { $0.relation == table.relation }) {
+            event("table \"\(table.table)\" goes on")
+        }
+    }
+
+    /// Tells how tables have become different, when that has changed.
+    func note(drift: [String]) {
+        let known = state.withLock { state in
+            defer { state.report.drift = drift.isEmpty ? nil : drift }
+            return state.report.drift ?? []
+        }
+        for text in drift where !known.contains(text) { event("on the server that is followed, \(text)") }
     }
 
     func note(_ comparison: StatusReport.Comparison) {

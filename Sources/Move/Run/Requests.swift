@@ -9,12 +9,45 @@ public enum Ask {
         public var isStrict: Bool
         /// The user's own checks, as SQL.
         public var checks: String?
+        /// Bring what differs into line with the server that is followed.
+        public var repairs: Bool
 
         /// Describes a comparison.
-        public init(isStrict: Bool = false, checks: String? = nil) {
+        public init(isStrict: Bool = false, checks: String? = nil, repairs: Bool = false) {
             self.isStrict = isStrict
             self.checks = checks
+            self.repairs = repairs
         }
+    }
+
+    /// Copy tables again, while all others are followed.
+    public struct Resync: Sendable, Hashable, Codable {
+        /// Patterns of tables, as `--include` takes them.
+        public var tables: [String]
+
+        /// Describes what is to be copied again.
+        public init(tables: [String]) {
+            self.tables = tables
+        }
+    }
+
+    /// What was copied again.
+    public struct Resynced: Sendable, Hashable, Codable {
+        /// One table, with its partitions.
+        public struct Table: Sendable, Hashable, Codable {
+            /// Its schema.
+            public var schema: String
+            /// Its name.
+            public var name: String
+            /// How many rows were copied.
+            public var rows: Int
+
+            /// The name as people read it.
+            public var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+        }
+
+        /// The tables.
+        public var tables: [Table]
     }
 
     /// Move the application to the other server.
@@ -72,6 +105,7 @@ public enum Ask {
             let isDryRun = (try? JSONDecoder().decode(Rehearsal.self, from: arguments))?.isDryRun == true
             return isDryRun ? "a rehearsal of the \(kind)" : "the \(kind)"
         case "verify": return "a comparison"
+        case "resync": return "tables to be copied again"
         case "finish", "abort": return "the end of the move (\(kind))"
         default: return kind
         }

@@ -60,6 +60,8 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var follow: Follower.Progress?
     /// How far the stream is behind.
     public var lag: Lag?
+    /// How tables have become different since they were copied, with the statements that make them alike.
+    public var drift: [String]?
     /// The last comparison.
     public var comparison: Comparison?
     /// The last switch of the application from one server to the other.

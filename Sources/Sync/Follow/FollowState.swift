@@ -13,6 +13,8 @@ final class FollowState: Sendable {
         var keepFrom: UInt64 = 0
         /// Whether the lane stands still at the limit.
         var isParked = false
+        /// Its tables that stand still while it goes on, by their OID on the server that is followed.
+        var standing: [UInt32: Standstill] = [:]
     }
 
     struct State: Sendable {
@@ -20,6 +22,10 @@ final class FollowState: Sendable {
         var received = LSN.zero
         var spooled = LSN.zero
         var confirmed = LSN.zero
+        /// Tables that somebody else takes care of for a while, and which therefore are to stand still.
+        var asked: Set<UInt32> = []
+        /// How often `asked` was changed.
+        var askedCount = 0
         var counters = FollowCounters()
     }
 
@@ -39,6 +45,9 @@ final class FollowState: Sendable {
             update { _ in }
         }
     }
+
+    /// How often it was changed which tables are to stand still.
+    var askedCount: Int { state.withLock(\.askedCount) }
 
     /// A copy of everything.
     var current: State { state.withLock { $0 } }
@@ -73,11 +82,20 @@ extension FollowState.State {
     /// Everything that committed before it is applied by every lane.
     var applied: LSN { lanes.map(\.applied).min() ?? .zero }
 
-    /// As ``applied``, but safe against a crash of the target.
-    var durable: LSN { lanes.map(\.durable).min() ?? .zero }
+    /// As ``applied``, but safe against a crash of the target, and of the tables that stand still, too.
+    var durable: LSN {
+        min(lanes.map(\.durable).min() ?? .zero, standing.map(\.position).min() ?? LSN(.max))
+    }
 
-    /// The oldest offset of the spool that a lane may need again.
-    var keepFrom: UInt64 { lanes.map(\.keepFrom).min() ?? 0 }
+    /// The oldest offset of the spool that a lane, or a table that stands still, may need again.
+    var keepFrom: UInt64 {
+        min(lanes.map(\.keepFrom).min() ?? 0, standing.map(\.offset).min() ?? .max)
+    }
+
+    /// The tables that stand still, by name.
+    var standing: [Standstill] {
+        lanes.flatMap { $0.standing.values }.sorted { $0.table < $1.table }
+    }
 }
 
 /// What a follower has done since it started.

@@ -10,12 +10,14 @@ extension Follower {
     ///
     /// `body` also gets the keys of the rows that changed since the last barrier; from this position on
     /// they are noted anew, unless `keepsKeys`: then they go on being noted since the barrier before. The lanes stand
-    /// still for as long as it takes to make the slot, which waits for transactions that have written.
+    /// still for as long as it takes to make the slot, which waits for transactions that have written; with
+    /// `holdsLanes` until `body` ends, so that it may change rows of the target at exactly this position.
     public func atBarrier<Result>(
         _ plan: FollowPlan,
         temporarySlot: Identifier,
         waiting: @Sendable ([Blocker]) async throws -> Void,
         keepsKeys: Bool = false,
+        holdsLanes: Bool = false,
         _ body: (_ source: Snapshot, _ target: Snapshot, _ changed: [QualifiedName: ChangedKeys.Change]) async throws ->
             Result
     ) async throws -> Result {
@@ -35,7 +37,7 @@ extension Follower {
                 let snapshot = Snapshot(id: try row("id"), position: position)
                 let changed = keepsKeys ? [:] : takeChangedKeys()
                 changedKeys.forgetTruncated()
-                release()
+                if !holdsLanes { release() }
                 return try await body(source, snapshot, changed)
             }
         }

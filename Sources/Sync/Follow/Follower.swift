@@ -88,6 +88,8 @@ public final class Follower: Sendable {
         public var confirmed: LSN
         /// Bytes of changes that lie in the spool.
         public var spoolBytes: UInt64
+        /// Tables that stand still because the target does not take their changes; all others go on.
+        public var standing: [Standstill]
         /// What was done.
         public var counters: FollowCounters
     }
@@ -100,6 +102,7 @@ public final class Follower: Sendable {
             applied: current.applied,
             confirmed: current.confirmed,
             spoolBytes: spool.size,
+            standing: current.standing,
             counters: current.counters
         )
     }
@@ -112,6 +115,42 @@ public final class Follower: Sendable {
     /// Makes the lanes stand still where they are, at the end of the transaction they are in.
     public func hold() {
         state.limit = .zero
+    }
+
+    /// The tables that stand still.
+    public var standing: [Standstill] { state.current.standing }
+
+    /// Makes tables stand still until ``go(_:)``, by their OIDs on the server that is followed; waits until they do.
+    public func stop(_ tables: Set<UInt32>) async throws {
+        state.update {
+            $0.asked.formUnion(tables)
+            $0.askedCount += 1
+        }
+        while true {
+            if tables.isSubset(of: Set(standing.map(\.relation))) { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    /// Lets tables go on that were made to stand still, from wherever `martlet.position` says.
+    public func go(_ tables: Set<UInt32>) {
+        state.update {
+            $0.asked.subtract(tables)
+            $0.askedCount += 1
+        }
+    }
+
+    /// Waits until none of these tables stands still.
+    ///
+    /// - Throws: what keeps one of them, when it has tried again and failed.
+    public func untilGoing(_ tables: Set<UInt32>, within limit: Duration) async throws {
+        let end = ContinuousClock.now + limit
+        while true {
+            let left = standing.filter { tables.contains($0.relation) }
+            guard let first = left.first else { return }
+            if first.tries > 0 || ContinuousClock.now > end { throw first.error }
+            try await Task.sleep(for: .milliseconds(50))
+        }
     }
 
     /// Blocks until everything that committed before `position` is applied; false when the deadline passed.
@@ -158,8 +197,8 @@ public func withFollower<Result: Sendable>(
     let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: "\(plan.slot.name) \(plan.start)")
     let state = FollowState(lanes: plan.laneCount)
     let follower = Follower(state: state, spool: spool)
-    let positions = try await readPositions(plan)
-    let from = try await startPosition(plan, spooled: writer.through, positions: positions)
+    let positions = try await Positions.read(plan)
+    let from = try await startPosition(plan, spooled: writer.through, applied: positions.applied)
     writer.advance(to: from)
     let handedOver = Transfer(writer)
     return try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -169,7 +208,8 @@ public func withFollower<Result: Sendable>(
         }
         for lane in 0..<plan.laneCount {
             group.addTask {
-                try await apply(plan, lane: lane, from: positions[lane], schema: schema, follower)
+                var runner = LaneRunner(plan, number: lane, positions: positions, schema: schema, follower: follower)
+                try await runner.run()
                 return nil
             }
         }
@@ -223,110 +263,8 @@ private func startReplication(
     }
 }
 
-/// Applies with one lane, and begins anew when the target turns out to be defined otherwise than `schema` says.
-///
-/// A group that failed has left nothing behind, so the lane goes on from its row of `martlet.position`
-/// as after a restart. Somebody may change the definitions again and again: three times without a
-/// step forward are enough.
-private func apply(
-    _ plan: FollowPlan,
-    lane: Int,
-    from position: LSN,
-    schema: Schema,
-    _ follower: Follower
-) async throws {
-    var (position, schema, tries) = (position, schema, 0)
-    while true {
-        do {
-            return try await applyOnce(plan, lane: lane, from: position, schema: schema, follower)
-        } catch let error as PostgresError where Refusal.isOfDefinitions(error) && tries < 3 {
-            let (present, reached) = try await withNeutralConnection(to: plan.target) { target in
-                (try Schema(target), try durablePosition(of: lane, plan, on: target) ?? position)
-            }
-            guard !present.hasSameRows(as: schema) else { throw error }
-            tries = reached == position ? tries + 1 : 0
-            (position, schema) = (reached, present)
-        }
-    }
-}
-
-/// Reads a lane's position after making it durable: what the lane finds there it may report as saved.
-private func durablePosition(
-    of lane: Int,
-    _ plan: FollowPlan,
-    on target: Connection
-) throws(PostgresError) -> LSN? {
-    try target.query(
-        "UPDATE martlet.position SET lsn = lsn WHERE stream = $1 AND lane = $2 RETURNING lsn",
-        plan.stream,
-        lane
-    ).first?("lsn")
-}
-
-private func applyOnce(
-    _ plan: FollowPlan,
-    lane: Int,
-    from position: LSN,
-    schema: Schema,
-    _ follower: Follower
-) async throws {
-    let others = plan.tables.filter { $0.value.lane != lane }
-    let configuration = Lane.Configuration(
-        stream: plan.stream,
-        number: lane,
-        tables: plan.tables.filter { $0.value.lane == lane }.mapValues(\.watermark),
-        others: Set(others.keys),
-        referenced: plan.referenced,
-        format: plan.isBinary ? .binary : .text
-    )
-    try await withNeutralConnection(
-        to: plan.target,
-        application: "martlet apply \(lane)",
-        encoding: plan.encoding
-    ) { connection in
-        try connection.execute(
-            """
-            SET session_replication_role = replica; SET plan_cache_mode = force_generic_plan; SET jit = off;
-            SET lock_timeout = '30s'
-            """
-        )
-        try connection.pipeline { pipeline throws(PostgresError) in
-            let lane = try Lane(
-                configuration,
-                position: position,
-                schema: schema,
-                spool: follower.spool,
-                state: follower.state,
-                changedKeys: follower.changedKeys,
-                pipeline: pipeline
-            )
-            try lane.run()
-        }
-    }
-}
-
-/// The positions of all lanes, made at the slot's start when they are not there yet.
-private func readPositions(_ plan: FollowPlan) async throws -> [LSN] {
-    try await withNeutralConnection(to: plan.target) { connection in
-        try connection.query(
-            """
-            INSERT INTO martlet.position (stream, lane, lsn)
-            SELECT $1, lane, $2::pg_lsn FROM generate_series(0, $3::int - 1) AS lane ON CONFLICT DO NOTHING
-            """,
-            plan.stream,
-            plan.start,
-            plan.laneCount
-        )
-        return try connection.query(
-            "SELECT lsn FROM martlet.position WHERE stream = $1 ORDER BY lane",
-            plan.stream
-        ).map { row throws(PostgresError) in try row("lsn") }
-    }
-}
-
 /// Where to stream from: behind what the spool holds, or else behind what the slowest lane has applied.
-private func startPosition(_ plan: FollowPlan, spooled: LSN, positions: [LSN]) async throws -> LSN {
-    let applied = positions.min() ?? plan.start
+private func startPosition(_ plan: FollowPlan, spooled: LSN, applied: LSN) async throws -> LSN {
     let from = max(spooled, applied)
     return try await withNeutralConnection(to: plan.source) { connection in
         let slot = try connection.query(

@@ -23,7 +23,7 @@ extension Lane {
             try sendRow(kind, row, table, statements)
         case (.update, _, .some(let new)): table.changes.add(.update, new)
         case (.delete, .some(let old), _): table.changes.add(.delete, old)
-        default: throw Lane.malformed(table)
+        default: throw malformed(table)
         }
     }
 
@@ -155,7 +155,7 @@ extension Lane {
             let places = statements.sql.namingPlaces
             note(old, of: table)
             try pipeline.send(statements.deleteRow(pipeline), values(of: old, at: places), expecting: 1)
-        default: throw Lane.malformed(table)
+        default: throw malformed(table)
         }
     }
 
@@ -215,13 +215,6 @@ extension Lane {
         try open()
         changedKeys.noteTruncated(table)
         try pipeline.send(statements.sql.truncate)
-    }
-
-    static func malformed(_ table: LaneTable) -> PostgresError {
-        PostgresError(
-            "a change of table \"\(table.name)\" came without the row it is about",
-            hint: "Check the table's REPLICA IDENTITY on the source with martlet assess."
-        )
     }
 
     /// Sent to have the group replayed: the row-by-row statements then tell which row it is.

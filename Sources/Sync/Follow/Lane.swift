@@ -23,6 +23,16 @@ final class Lane {
         /// Which way the changes go; the key of `martlet.position` together with the number.
         let stream: String
         let number: Int
+        /// The table that stood still and is brought up to `end`; 0 for all that go on.
+        var unit: UInt32 = 0
+        /// Transactions whose commit record begins here or later are left to somebody else.
+        var end: LSN?
+        /// When to come back, to see after tables that stand still.
+        var until: Date?
+        /// How often it had been changed which tables are to stand still, when the lane was made.
+        let asked: Int
+        /// Where in the spool to begin to read; every frame before is of transactions that were applied.
+        let from: UInt64
         /// The tables of this lane by their OID on the source, with the position from which changes count.
         let tables: [UInt32: LSN]
         /// The tables of the other lanes: changes to be passed over.
@@ -60,6 +70,13 @@ final class Lane {
     private var lastDurable = Date.distantPast
     private var group = Group()
     private var transaction: LSN?
+    private var isOver = false
+
+    /// The relation whose change the lane failed at, when it failed at one.
+    var culprit: UInt32?
+
+    /// Where in the spool to read on after the lane has ended: everything before is applied.
+    var offset: UInt64 { group.start ?? group.end }
 
     /// What has been taken since the last commit on the target.
     private struct Group {
@@ -97,12 +114,15 @@ final class Lane {
         self.pipeline = pipeline
         encoder = RowEncoder(format: configuration.format)
         tables = LaneTables(others: configuration.others)
-        reader = SpoolReader(spool: spool, from: spool.start)
+        // Every segment begins with the descriptions of all tables.
+        reader = SpoolReader(spool: spool, from: spool.segment(holding: configuration.from)?.start ?? spool.start)
+        group.end = configuration.from
         let pgLSN: UInt32 = 3220
         savePosition = try pipeline.prepare(
             """
             UPDATE martlet.position SET lsn = $1
              WHERE stream = \(literal: configuration.stream) AND lane = \(configuration.number)
+               AND unit = \(configuration.unit)
             """,
             types: [pgLSN]
         )
@@ -110,17 +130,19 @@ final class Lane {
         try pipeline.synchronize()
     }
 
-    /// Applies until the task is cancelled or something fails.
+    /// Applies until the end that was given, or until it is time to come back.
+    ///
+    /// - Throws: when the task is cancelled or something fails; ``culprit`` tells at which table.
     func run() throws(PostgresError) {
         report(through: position)
-        while !Task.isCancelled {
+        while !isOver {
+            if Task.isCancelled { throw .cancelled }
             if let frame = try reader.next() {
                 try take(frame)
             } else {
                 try idle()
             }
         }
-        throw .cancelled
     }
 
     // MARK: Reading
@@ -144,6 +166,11 @@ final class Lane {
     }
 
     private func begin(_ begin: PgOutput.Begin, at offset: UInt64) throws(PostgresError) {
+        if let end = configuration.end, begin.commit >= end {
+            try commitGroup()
+            isOver = true
+            return
+        }
         if begin.commit >= state.limit {
             try commitGroup()
             report(through: begin.commit)
@@ -166,7 +193,16 @@ final class Lane {
         let isFull = group.changes >= Self.groupRows || group.bytes >= Self.groupBytes
         // A lane that is busy passing over other lanes' changes still has to give up the spool.
         let isLong = group.transactions % 256 == 0 && Date().timeIntervalSince(lastDurable) >= 1
-        if isFull || isLong { try commitGroup() }
+        if isFull || isLong {
+            try commitGroup()
+            isOver = isDue
+        }
+    }
+
+    /// Whether somebody has to see after a table of this lane.
+    private var isDue: Bool {
+        if let until = configuration.until, Date() >= until { return true }
+        return configuration.unit == 0 && state.askedCount != configuration.asked
     }
 
     /// Whether the running transaction was applied by an earlier run.
@@ -183,6 +219,7 @@ final class Lane {
             guard !isPassedOver, let transaction, let watermark = configuration.tables[relation],
                 transaction >= watermark, let failure = tables.failure(of: relation)
             else { return nil }
+            culprit = relation
             throw failure
         case .unknown:
             guard isPassedOver else { throw unknown(relation) }
@@ -248,6 +285,8 @@ final class Lane {
             }
             try commitGroup()
             report(through: max(position, reader.seen.through))
+            isOver = isDue || configuration.end != nil
+            if isOver { return }
         }
         spool.wait(beyond: reader.seen, until: Date(timeIntervalSinceNow: 0.2))
     }
@@ -264,6 +303,7 @@ final class Lane {
     }
 
     private func report(through: LSN) {
+        guard configuration.unit == 0 else { return }
         let number = configuration.number
         let (saved, end) = (saved, group.end)
         let isSaved = position == saved
@@ -308,7 +348,9 @@ final class Lane {
         } catch  where Refusal.isOfRows(error) {
             try replay(after: error)
         } catch {
-            throw Refusal.explain(error, of: tables[UInt32(truncatingIfNeeded: pipeline.failedTag)]?.table)
+            let table = tables[UInt32(truncatingIfNeeded: pipeline.failedTag)]?.table
+            culprit = table?.relation
+            throw Refusal.explain(error, of: table)
         }
         finishGroup(rows: hasChanges)
     }
@@ -345,6 +387,15 @@ final class Lane {
         report(through: position)
     }
 
+    /// The failure of a change that came without the row it is about.
+    func malformed(_ table: LaneTable) -> PostgresError {
+        culprit = table.relation
+        return PostgresError(
+            "a change of table \"\(table.name)\" came without the row it is about",
+            hint: "Check the table's REPLICA IDENTITY on the source with martlet assess."
+        )
+    }
+
     // MARK: Replaying
 
     /// Does the same group again, row by row, in the order of the source.
@@ -374,7 +425,9 @@ final class Lane {
             position = finish
             try commitOpenGroup(isDurable: true)
         } catch  where !error.isConnectionLoss && error != .cancelled {
-            throw Replay.explain(error, at: pipeline.failedTag, lane: self)
+            let (explained, relation) = Replay.explain(error, at: pipeline.failedTag, lane: self)
+            culprit = culprit ?? relation
+            throw explained
         }
     }
 }

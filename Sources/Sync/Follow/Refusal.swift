@@ -14,10 +14,25 @@ enum Refusal {
     /// Whether the target may be defined otherwise than when its catalog was read.
     ///
     /// 42 is the class of names and types that do not fit; the row arrays of a table that has got or
-    /// lost a column fail with 42804 (`record_recv` in PostgreSQL).
+    /// lost a column fail with 42804 (`record_recv` in PostgreSQL), those of a table that is gone with an
+    /// internal error, and a view in its place is in the wrong state.
     static func isOfDefinitions(_ error: PostgresError) -> Bool {
         guard let state = error.sqlState else { return false }
-        return state.hasPrefix("42") || ["3F000", "0A000"].contains(state)
+        return state.hasPrefix("42") || ["3F000", "0A000", "55000", "XX000"].contains(state)
+    }
+
+    /// Whether the failure is one of a table and of what it holds, so that other tables can go on.
+    static func isOfTable(_ error: PostgresError) -> Bool {
+        if error.isConnectionLoss || error.isTransient || error == .cancelled { return false }
+        return error.sqlState == nil || isOfRows(error) || isOfDefinitions(error)
+    }
+
+    /// What the target says of an enum's label that it does not know: invalid_text_representation.
+    static let unknownLabel = "22P02"
+
+    /// Whether rows are there that ought not to be, or the other way round: somebody else wrote to the target.
+    static func isOfStrangers(_ error: PostgresError) -> Bool {
+        ["23505", "23P01", PostgresError.wrongRowCount].contains(error.sqlState)
     }
 
     /// Names the table whose set of rows the server refused; an error that is not of a statement stays as it is.
@@ -44,22 +59,22 @@ enum Refusal {
     static func hint(for error: PostgresError, table: LaneTable) -> String {
         let state = error.sqlState ?? ""
         if isOfReference(error), table.columns.contains(where: \.isReference) {
-            return "Create the object that is named on the target as it is on the source, "
-                + "then run martlet migrate again."
+            return
+                "Create the object that is named on the target as it is on the source; the table then goes on by itself."
         }
-        if ["23505", "23P01", PostgresError.wrongRowCount].contains(state) {
-            return "Something other than martlet changed the target. "
-                + "Compare with martlet verify; to begin again, run martlet abort and martlet migrate."
+        if isOfStrangers(error) {
+            return "Something other than martlet changed the target. Find it, then bring the table into line: "
+                + "martlet verify --repair, or martlet resync --table \(table.name)."
         }
         if isOfRows(error), !error.isTransient {
             return "The target does not take what the source holds. Make the table's columns, constraints "
-                + "and ENABLE ALWAYS triggers the same on both servers, then run martlet migrate again."
+                + "and ENABLE ALWAYS triggers the same on both servers; the table then goes on by itself."
         }
         if state == "42501" {
-            return "Grant the role that martlet uses on the target what it lacks, then run martlet migrate again."
+            return "Grant the role that martlet uses on the target what it lacks; the table then goes on by itself."
         }
         if isOfDefinitions(error) {
-            return "Make the table on the target as it is on the source, then run martlet migrate again."
+            return "Make the table on the target as it is on the source; it then goes on by itself."
         }
         return "Remove the cause, which the target's log may tell more about, then run martlet migrate again."
     }

@@ -35,18 +35,21 @@ struct Replay {
     private func entry(_ relation: UInt32, _ base: LSN) throws(PostgresError) -> LaneTables.Entry? {
         guard transaction >= base, let watermark = lane.configuration.tables[relation], transaction >= watermark
         else { return nil }
-        if let failure = lane.tables.failure(of: relation) { throw failure }
+        if let failure = lane.tables.failure(of: relation) {
+            lane.culprit = relation
+            throw failure
+        }
         return lane.tables[relation]
     }
 
-    /// Says which row could not be changed, and why.
-    static func explain(_ error: PostgresError, at offset: UInt64, lane: Lane) -> PostgresError {
+    /// Says which row could not be changed, and why; and the relation it is of, when it is of one.
+    static func explain(_ error: PostgresError, at offset: UInt64, lane: Lane) -> (PostgresError, UInt32?) {
         var reader = SpoolReader(spool: lane.spool, from: offset)
         // The explanation is an extra: without the frame the server's own words have to do.
         guard let frame = try? reader.next(), let kind = PgOutput.kind(of: frame.payload),
             [.insert, .update, .delete].contains(kind),
             let entry = lane.tables[PgOutput.relation(of: frame.payload)]
-        else { return error }
+        else { return (error, nil) }
         let row = PgOutput.Row(frame.payload)
         let tuple = row.old ?? row.new
         let key = tuple.map { RowKey.describe($0, of: entry.table, format: lane.configuration.format) } ?? ""
@@ -56,7 +59,7 @@ struct Replay {
         )
         explained.detail = "Row \(key). \(explained.detail ?? "")\(Refusal.detail(for: error, table: entry.table))"
         explained.table = entry.table.name
-        return explained
+        return (explained, entry.table.relation)
     }
 }
 

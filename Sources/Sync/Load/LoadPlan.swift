@@ -60,8 +60,11 @@ struct CopySQL {
     /// Writes the part on the target.
     ///
     /// FREEZE is allowed only in the transaction that emptied the table.
-    var into: SQL {
-        let freeze: SQL = load.isSplit ? "" : ", FREEZE"
+    var into: SQL { into(isFrozen: !load.isSplit) }
+
+    /// Writes the part on the target; `isFrozen`: in the transaction that emptied the table by TRUNCATE.
+    func into(isFrozen: Bool) -> SQL {
+        let freeze: SQL = isFrozen ? ", FREEZE" : ""
         return "COPY \(load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"
     }
 }

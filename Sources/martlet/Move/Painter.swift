@@ -28,6 +28,7 @@ struct Painter {
         if let waiting = report.waiting { lines += text("waiting: \(waiting)", width, .yellow) }
         if !report.tables.isEmpty { lines += loadLines(report).map { Self.cut($0, to: width) } }
         if let follow = report.follow { lines += text(followLine(follow, report, reading), width) }
+        lines += standingLines(report, width)
         if let comparison = report.comparison {
             lines += text(comparison.summary, width, comparison.isEqual ? .green : .red)
         }
@@ -41,6 +42,24 @@ struct Painter {
             let fitting = Self.cut(line, to: width)
             return style.map { output.styled(fitting, $0) } ?? fitting
         }
+    }
+
+    /// Tables that stand still, and how tables have become different, with what to do.
+    private func standingLines(_ report: StatusReport, _ width: Int?) -> [String] {
+        var lines: [String] = []
+        for table in report.follow?.standing ?? [] {
+            let age = Self.duration(report.at.timeIntervalSince(table.since))
+            lines += text("table \"\(table.table)\" stands still since \(age): \(table.message)", width, .red)
+            lines += (table.hint ?? "").split(separator: "\n").flatMap { text("  \($0)", width) }
+        }
+        let standing = Set((report.follow?.standing ?? []).compactMap(\.hint).flatMap { $0.split(separator: "\n") })
+        for drift in report.drift ?? [] {
+            let parts = drift.split(separator: "\n")
+            if let statement = parts.last, standing.contains(statement) { continue }
+            lines += text("on the server that is followed, \(parts.first ?? "")", width, .yellow)
+            lines += parts.dropFirst().flatMap { text("  \($0)", width) }
+        }
+        return lines
     }
 
     /// What must be known first when nobody is at work.

@@ -38,7 +38,7 @@ struct StatusDocument: Encodable {
         let progress: Follower.Progress
 
         private enum Key: CodingKey {
-            case received, applied, confirmed, spoolBytes, counters
+            case received, applied, confirmed, spoolBytes, standing, counters
         }
 
         private enum CounterKey: CodingKey {
@@ -51,6 +51,7 @@ struct StatusDocument: Encodable {
             try container.encode(progress.applied, forKey: .applied)
             try container.encode(progress.confirmed, forKey: .confirmed)
             try container.encode(progress.spoolBytes, forKey: .spoolBytes)
+            try container.encode(progress.standing, forKey: .standing)
             var counters = container.nestedContainer(keyedBy: CounterKey.self, forKey: .counters)
             let own = progress.counters
             try counters.encode(own.transactions, forKey: .transactions)

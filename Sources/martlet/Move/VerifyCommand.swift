@@ -36,6 +36,14 @@ struct VerifyCommand: Command {
     )
     var check: String?
 
+    @Flag(
+        help: """
+            Bring what differs into line with the server that the application writes to, then compare again; needs a \
+            running move.
+            """
+    )
+    var repair = false
+
     @Option(help: "How many tables are read at once; without a running move.")
     var jobs = 2
 
@@ -46,6 +54,7 @@ struct VerifyCommand: Command {
         let endpoints = try endpoints.endpoints()
         let checks = try check.map { try Self.read($0) }
         let answer = try await ask(endpoints, checks, output)
+        if repair, answer == nil { throw Self.nothingToRepairWith }
         let verdict = if let answer { answer } else { try await compare(endpoints, checks, output) }
         if json {
             try output.json(verdict)
@@ -58,7 +67,15 @@ struct VerifyCommand: Command {
     /// Has the martlet compare that runs a move between these two; nil when none does.
     private func ask(_ endpoints: Endpoints, _ checks: String?, _ output: Output) async throws -> Verdict? {
         try await Asker(target: endpoints.target, output: output)
-            .ask("verify", Ask.Verify(isStrict: strict, checks: checks), as: Verdict.self)
+            .ask("verify", Ask.Verify(isStrict: strict, checks: checks, repairs: repair), as: Verdict.self)
+    }
+
+    private static var nothingToRepairWith: PostgresError {
+        PostgresError(
+            "cannot repair without a running move",
+            detail: "Rows can be brought into line only at a position that both servers are held at.",
+            hint: "Start martlet migrate again, then repeat this command."
+        )
     }
 
     private func compare(_ endpoints: Endpoints, _ checks: String?, _ output: Output) async throws -> Verdict {

@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Postgres
 import TestSupport
+import Testing
 
 @testable import Sync
 
@@ -100,6 +101,19 @@ struct Way: Sendable {
             try source.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn") as LSN
         }
         try await follower.pass(position, on: places.source, within: seconds)
+    }
+
+    /// Waits until a table stands still, and returns why.
+    func standstill(of table: String, _ follower: Follower) async throws -> Standstill {
+        try await eventually("table \(table) stands still") {
+            follower.progress.standing.contains { $0.name == table }
+        }
+        return try #require(follower.progress.standing.first { $0.name == table })
+    }
+
+    /// Waits until no table stands still.
+    func untilAllGo(_ follower: Follower) async throws {
+        try await eventually("no table stands still") { follower.progress.standing.isEmpty }
     }
 
     /// Runs transactions on the source.

@@ -1,0 +1,48 @@
+public import Catalog
+public import Postgres
+
+/// Copies again what is on the target already: some rows of a table, or all of them.
+///
+/// Works inside the caller's transactions: `from` sees one snapshot, and on `to` everything or nothing comes to stay.
+public struct Recopy {
+    private let from: Connection
+    private let to: Connection
+
+    /// Copies between two sessions that speak the same encoding.
+    public init(from: Connection, to: Connection) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Replaces all rows of a table, without its children's; returns how many there are now.
+    ///
+    /// `isReferenced`: a foreign key points at the table, so that TRUNCATE, which takes ACCESS EXCLUSIVE, is not
+    /// possible; its rows are deleted one by one then.
+    public func all(of table: Table, isReferenced: Bool) throws(PostgresError) -> Int {
+        let load = LoadTable(table, totalBytes: 0, jobs: 1)
+        try to.execute(isReferenced ? "DELETE FROM ONLY \(table.name)" : "TRUNCATE ONLY \(table.name)")
+        let copy = CopySQL(load: load, part: nil)
+        return try to.copyIn(copy.into(isFrozen: !isReferenced), from: from, copy.out) { _, _ in }
+    }
+
+    /// Replaces the rows with these keys, each given as the text of the key's columns by their names.
+    public func rows(of table: Table, keys: [[String: String]]) throws(PostgresError) -> Int {
+        let columns = table.key
+        let only: SQL = table.kind == .partitioned ? "" : "ONLY "
+        let tuples = keys.map { key in
+            "("
+                + SQL.joined(
+                    columns.map { "\(literal: key[$0.name] ?? "")::\(SQL(trusting: $0.declaredType))" }
+                ) + ")"
+        }
+        let names = SQL.joined(columns.map { "\($0.identifier)" })
+        let condition: SQL = "(\(names)) IN (\(.joined(tuples)))"
+        let stored = SQL.joined(table.storedColumns.map { "\($0.identifier)" })
+        try to.execute("DELETE FROM \(only)\(table.name) WHERE \(condition)")
+        return try to.copyIn(
+            "COPY \(table.name) (\(stored)) FROM STDIN",
+            from: from,
+            "COPY (SELECT \(stored) FROM \(only)\(table.name) WHERE \(condition)) TO STDOUT"
+        ) { _, _ in }
+    }
+}
