@@ -143,7 +143,7 @@ extension Lane {
         try open()
         state.count { $0.rows += 1 }
         // Without a key the whole row names it, and nothing less.
-        if kind != .insert, table.keyPlaces.isEmpty, !row.oldIsWhole { throw Lane.malformed(table) }
+        if kind != .insert, table.keyPlaces.isEmpty, !row.oldIsWhole { throw malformed(table) }
         switch (kind, row.old, row.new) {
         case (.insert, _, .some(let new)):
             let places = Array(table.columns.indices)

@@ -1,0 +1,120 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// Changes of structure, and strangers' writes, while a move goes on.
+struct DriftTests {
+    private static let tables: SQL = """
+        CREATE TABLE t (id int PRIMARY KEY, n int); CREATE TABLE o (id int PRIMARY KEY, t int REFERENCES t);
+        INSERT INTO t SELECT n, n FROM generate_series(1, 50) AS n; INSERT INTO o SELECT n, n FROM generate_series(1, 50) AS n
+        """
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a new column stops its table alone, is told with its ALTER, and keeps a cutover away until it is there`()
+        async throws
+    {
+        try await withMove(of: Self.tables) { move in
+            try await move.follow(then: .finish) {
+                try await execute(
+                    move.source,
+                    "ALTER TABLE t ADD COLUMN note text; UPDATE t SET note = 'x' WHERE id = 1; DELETE FROM o WHERE id = 2"
+                )
+                try await eventually("table t stands still, and the others go on") {
+                    guard try await standing(move) == "t" else { return false }
+                    return try await ask(move.target, "SELECT count(*) FROM o") == "49"
+                }
+                let status = try await move.program("status", "--target", move.target.secretURI)
+                #expect(status.output.contains(#"table "public.t" stands still since"#), "\(status.output)")
+                #expect(status.output.contains(#"ALTER TABLE "public"."t" ADD COLUMN "note" text;"#))
+                let refused = try await move.run("cutover")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains(#"table "public.t" stands still"#), "\(refused.error)")
+                try await execute(move.target, "ALTER TABLE t ADD COLUMN note text")
+                try await eventually("table t goes on") { try await standing(move) == nil }
+            }
+            #expect(try await ask(move.target, "SELECT note FROM t WHERE id = 1") == "x")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a column that nobody has written to yet is in the way of a cutover, and so is a new partition`() async throws
+    {
+        let tables: SQL = """
+            CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); INSERT INTO p VALUES (1)
+            """
+        try await withMove(of: tables) { move in
+            try await move.follow {
+                try await execute(
+                    move.source,
+                    "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); ALTER TABLE p ADD COLUMN n int"
+                )
+                let rehearsal = try await move.run("cutover", ["--dry-run"])
+                #expect(rehearsal.status == 2)
+                #expect(rehearsal.output.contains(#"column "n" of table "public.p" is new"#), "\(rehearsal.output)")
+                #expect(rehearsal.output.contains(#"CREATE TABLE "public"."p2" PARTITION OF"#), "\(rehearsal.output)")
+                try await execute(
+                    move.target,
+                    "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); ALTER TABLE p ADD COLUMN n int"
+                )
+                try await move.must("cutover", "--dry-run")
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `rows that a stranger changed on the target are brought back by verify with repair`() async throws {
+        try await withMove(of: "\(Self.tables); CREATE TABLE k (v text); INSERT INTO k VALUES ('a'), ('a')") { move in
+            try await move.follow(then: .finish) {
+                try await execute(
+                    move.target,
+                    """
+                    SET session_replication_role = replica; DELETE FROM t WHERE id = 7; UPDATE t SET n = 0 WHERE id = 8;
+                    INSERT INTO t VALUES (1000, 1); DELETE FROM k WHERE ctid = '(0,1)'
+                    """
+                )
+                let found = try await move.run("verify")
+                #expect(found.status == 2, "\(found.output)")
+                let repaired = try await move.run("verify", ["--repair"])
+                #expect(repaired.status == 0, "\(repaired.output)\(repaired.error)")
+                try await execute(move.source, "UPDATE t SET n = n + 1; INSERT INTO k VALUES ('b')")
+            }
+            #expect(try await ask(move.target, "SELECT count(*) || ' ' || sum(n) FROM t") == "50 1325")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a table that stands still because a row is missing is copied again, while it is written to`() async throws {
+        try await withMove(of: Self.tables) { move in
+            try await move.follow(then: .finish) {
+                try await execute(move.target, "SET session_replication_role = replica; DELETE FROM t WHERE id < 20")
+                try await execute(move.source, "UPDATE t SET n = 100 WHERE id < 30")
+                try await eventually("table t stands still") { try await standing(move) == "t" }
+                let refused = try await move.program("resync", "--target", move.target.secretURI, "--table", "nothing")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains("no table of this move is called nothing"), "\(refused.error)")
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        let places = move
+                        try await withConnection(to: places.source) { writer in
+                            for round in 1...40 { try writer.execute("UPDATE t SET n = n + \(round)") }
+                        }
+                    }
+                    let done = try await move.program("resync", "--target", move.target.secretURI, "--table", "t")
+                    #expect(done.status == 0, "\(done.error)")
+                    #expect(done.output.contains(#"table "public.t": 50 rows copied, and caught up"#), "\(done.output)")
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
+    /// The names of the tables that stand still, as the journal has them.
+    private func standing(_ move: TestMove) async throws -> String? {
+        try await ask(
+            move.target,
+            "SELECT string_agg(failure ->> 'name', ',') FROM martlet.position WHERE failure IS NOT NULL"
+        )
+    }
+}
