@@ -127,10 +127,54 @@ public enum Journal {
         )
     }
 
-    /// Enters a phase; the caller has checked that it may follow.
-    public static func enter(_ phase: String, on connection: Connection) throws(PostgresError) {
-        try connection.query("UPDATE martlet.migration SET phase = $1, changed = now()", phase)
+    /// Enters a phase from another one; the caller has checked that it may follow.
+    ///
+    /// Returns false, and changes nothing, when the move is no longer in the phase that is left.
+    public static func enter(
+        _ phase: String,
+        from present: String,
+        on connection: Connection
+    ) throws(PostgresError) -> Bool {
+        let rows = try connection.query(
+            "UPDATE martlet.migration SET phase = $1, changed = now() WHERE phase = $2 RETURNING id",
+            phase,
+            present
+        )
+        guard !rows.isEmpty else { return false }
         try note("phase: \(phase)", on: connection)
+        return true
+    }
+
+    /// Runs `body` in a transaction while nobody else can change the phase, if the move is in this one; false if it is not.
+    ///
+    /// A session of ours that was broken off in the middle of a COMMIT may still hold the phase, or change it later: it is
+    /// ended, so that the answer is final.
+    public static func whileHolding(
+        _ phase: String,
+        on connection: Connection,
+        _ body: () async throws -> Void
+    ) async throws -> Bool {
+        var attempt = 1
+        while true {
+            do {
+                return try await connection.transaction {
+                    try connection.execute("SET LOCAL lock_timeout = '2s'")
+                    let row = try connection.query("SELECT phase FROM martlet.migration FOR UPDATE").first
+                    guard try row?("phase", as: String.self) == phase else { return false }
+                    try await body()
+                    return true
+                }
+            } catch let error as PostgresError where error.sqlState == "55P03" && attempt < 5 {
+                attempt += 1
+                try connection.execute(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_locks
+                     WHERE relation = 'martlet.migration'::regclass AND mode IN ('RowExclusiveLock', 'RowShareLock')
+                       AND pid <> pg_backend_pid()
+                    """
+                )
+            }
+        }
     }
 
     /// Notes where the slot starts.

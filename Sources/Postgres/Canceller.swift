@@ -8,6 +8,9 @@ import Synchronization
 /// A cancel request that reaches an idle server is forgotten, so it is repeated while a statement
 /// runs: between our check and the server's start of the statement no request is lost. A request
 /// that comes too late hits an idle session, because every later statement is refused here.
+///
+/// A server that does not answer cannot be asked anything. So ten seconds later the session's socket is shut down,
+/// whereupon libpq stops waiting: no cancellation takes longer.
 final class Canceller: Sendable {
     private struct State {
         var running = false
@@ -19,8 +22,12 @@ final class Canceller: Sendable {
     /// The address of libpq's `PGcancel`, which any thread may use (manual, "Canceling Queries in Progress").
     private let request: UInt
 
+    /// The session's socket; looked at only while a statement runs, when libpq has it open.
+    private let socket: Int32
+
     init(of connection: OpaquePointer) {
         request = unsafe UInt(bitPattern: PQgetCancel(connection))
+        socket = unsafe PQsocket(connection)
     }
 
     deinit {
@@ -47,6 +54,11 @@ final class Canceller: Sendable {
     func cancel() {
         state.withLock { $0.cancelled = true }
         DispatchQueue.global().async { self.repeatRequest() }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(10)) {
+            self.state.withLock { state in
+                if state.running { _ = shutdown(self.socket, Int32(SHUT_RDWR)) }
+            }
+        }
     }
 
     private func repeatRequest() {

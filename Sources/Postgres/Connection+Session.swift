@@ -13,6 +13,8 @@ extension Connection {
             ("lc_monetary", "C"),
             ("row_security", "off"), ("statement_timeout", "0"), ("lock_timeout", "0"),
             ("idle_in_transaction_session_timeout", "0"),
+            // The server notices within a minute that we are gone; a session through a Unix socket ignores them.
+            ("tcp_keepalives_idle", "20"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "3"),
         ]
         if majorVersion >= 14 { settings.append(("idle_session_timeout", "0")) }
         if majorVersion >= 17 { settings.append(("transaction_timeout", "0")) }

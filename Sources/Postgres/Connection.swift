@@ -20,6 +20,9 @@ import Synchronization
     fileprivate init(to target: ConnectionString, application: String) throws(PostgresError) {
         // Swift's strings are UTF-8, whatever PGCLIENTENCODING or the database says.
         let conninfo = target.withDefault("application_name", application).withDefault("connect_timeout", "10")
+            // A peer that is gone without a word is noticed within a minute, not after two hours.
+            .withDefault("keepalives_idle", "20").withDefault("keepalives_interval", "10")
+            .withDefault("keepalives_count", "3").withDefault("tcp_user_timeout", "60000")
             .with("client_encoding", "UTF8").secretText
         try Self.refuseZeroBytes(in: [conninfo])
         guard let handle = unsafe PQconnectdb(conninfo) else { throw PostgresError("could not allocate a connection") }
@@ -91,7 +94,8 @@ public func withConnection<Result>(
         let connection = try Connection(to: target, application: application)
         let canceller = connection.canceller
         return try await withTaskCancellationHandler {
-            try await body(connection)
+            try SessionPrologue.current?(connection)
+            return try await body(connection)
         } onCancel: {
             canceller.cancel()
         }

@@ -132,8 +132,8 @@ public final class ReplicationStream {
     /// Tells the server how far we are (manual, "Standby status update").
     ///
     /// The server may throw away its log before `flushed`, and will not send transactions that
-    /// committed before it again.
-    public func sendStatus(received: LSN, flushed: LSN) throws(PostgresError) {
+    /// committed before it again. With `wantsReply` it answers with a keepalive at once.
+    public func sendStatus(received: LSN, flushed: LSN, wantsReply: Bool = false) throws(PostgresError) {
         var bytes: [UInt8] = [UInt8(ascii: "r")]
         func append(_ value: UInt64) {
             unsafe withUnsafeBytes(of: value.bigEndian) { unsafe bytes.append(contentsOf: $0) }
@@ -142,7 +142,7 @@ public final class ReplicationStream {
         append(flushed.value)
         append(flushed.value)
         append(UInt64(bitPattern: Int64(Date().timeIntervalSince1970 - 946_684_800) * 1_000_000))
-        bytes.append(0)
+        bytes.append(wantsReply ? 1 : 0)
         let sent = unsafe bytes.withUnsafeBytes { buffer in
             unsafe PQputCopyData(
                 connection.handle,

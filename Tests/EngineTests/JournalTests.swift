@@ -26,7 +26,7 @@ struct JournalTests {
     @Test func `a migration is read as it was written`() async throws {
         try await withJournal { connection in
             #expect(try Journal.migration(on: connection) == Self.migration)
-            try Journal.enter("follow", on: connection)
+            #expect(try Journal.enter("follow", from: "load", on: connection))
             try Journal.noteSlotStart(LSN(5), on: connection)
             try Journal.noteSchema(rest: "SELECT 'é'", on: connection)
             try Journal.noteConstraints(on: connection)
@@ -102,19 +102,21 @@ struct LeaseAndGateTests {
             try await Journal.create(JournalTests.migration, on: first)
             let isTaken = try Lease.isTaken(on: first)
             #expect(!isTaken)
-            try Lease.take(on: first)
+            let lease = try await Lease.take(of: "a", on: first)
+            try lease.beat(on: first)
             try await withConnection(to: place) { second in
                 let isSeen = try Lease.isTaken(on: second)
                 #expect(isSeen)
-                let error = #expect(throws: PostgresError.self) { try Lease.take(on: second) }
+                // What this process holds by another session it would take from itself.
+                try second.execute("UPDATE martlet.lease SET instance = 'another'")
+                let error = await #expect(throws: PostgresError.self) { _ = try await Lease.take(of: "a", on: second) }
                 let (host, pid) = (ProcessInfo.processInfo.hostName, ProcessInfo.processInfo.processIdentifier)
                 #expect(error?.detail == "It is process \(pid) on host \"\(host)\".")
             }
         }
         try await withConnection(to: place) { next in
             try await eventually("the lease ends with its session") { try !Lease.isTaken(on: next) }
-            try Lease.take(on: next)
-            try Lease.beat(on: next)
+            _ = try await Lease.take(of: "a", on: next)
         }
     }
 

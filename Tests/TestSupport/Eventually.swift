@@ -13,6 +13,11 @@ public func eventually(
     }
 }
 
+/// Waits for a moment that a plan of faults names; returns at once when it has passed.
+public func untilMoment(_ moment: ContinuousClock.Instant) async throws {
+    try await Task.sleep(until: moment, clock: .continuous)
+}
+
 /// A condition that did not hold in time.
 public struct NeverHappened: Error, CustomStringConvertible {
     let what: String

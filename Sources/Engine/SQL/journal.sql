@@ -84,6 +84,9 @@ CREATE TABLE martlet.lease (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     host     text NOT NULL,
     pid      int NOT NULL,
+    -- The process, whatever its number, and the number of its run: see Lease.
+    instance text NOT NULL,
+    run      int NOT NULL,
     started  timestamptz NOT NULL DEFAULT now(),
     beat     timestamptz NOT NULL DEFAULT now()
 );

@@ -46,6 +46,7 @@ struct Crossing: Sendable {
     /// The tables as they are on the server that is left.
     let selection: Selection
     let partitions = PartitionFiles()
+    let standstill = Standstill()
 
     private var left: ConnectionString { run.endpoints[direction.left] }
     private var entered: ConnectionString { run.endpoints[direction.entered] }
@@ -79,12 +80,9 @@ struct Crossing: Sendable {
             let failure = error
             follower.stopListening()
             try await withoutCancellation {
-                if direction == .forward {
-                    try await conductor.undoCutover(because: nil)
-                } else {
-                    try await conductor.undoRollback()
-                }
+                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
             }
+            standstill.end()
             throw failure
         }
     }
@@ -280,7 +278,10 @@ struct Crossing: Sendable {
             var waited = Duration.zero
             try await crossed.report.measure("put up the fence") {
                 let asked = clock.now
-                try await fence.raise(on: server, journal: journal) { lockedAt = clock.now }
+                try await fence.raise(on: server, journal: journal) {
+                    lockedAt = clock.now
+                    standstill.begin()
+                }
                 waited = asked.duration(to: lockedAt)
             }
             crossed.report.splitOffWait(waited, from: "put up the fence")

@@ -23,7 +23,9 @@ extension Conductor {
             try await startApplying(follower, plan)
             let decision = try await serve(follower, crossing)
             // Writers stand still: the stream that nobody needs any more ends after the other server is open.
-            if case .crossed(let crossed, let request) = decision { try await open(crossed, request) }
+            if case .crossed(let crossed, let request) = decision {
+                try await open(crossed, request, within: crossing.standstill)
+            }
             return decision
         }
         run.monitor.watch(nil as Follower?)
@@ -140,8 +142,10 @@ extension Conductor {
                 try Self.answer(request, try await crossing.rehearse(follower, ask), on: journal)
                 return nil
             }
-            let crossed = try await whileWanted(request) { journal in
-                try await crossing.cross(follower, ask, conductor: self, journal)
+            let crossed = try await crossing.standstill.bound {
+                try await whileWanted(request) { journal in
+                    try await crossing.cross(follower, ask, conductor: self, journal)
+                }
             }
             return .crossed(crossed, request)
         case ("abort", .forward): return .stop(.aborted, request)
@@ -210,13 +214,31 @@ extension Conductor {
     // MARK: Opening the other server
 
     /// Arms the way back, proves it, and passes the point of no return.
-    private func open(_ crossed: Crossing.Crossed, _ request: Journal.Request) async throws {
+    private func open(
+        _ crossed: Crossing.Crossed,
+        _ request: Journal.Request,
+        within standstill: Standstill
+    ) async throws {
         do {
-            guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request) }
-            try await withWayBack(crossed) { report in try await open(.reversing, report, request) }
+            try await standstill.bound {
+                guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request) }
+                try await withWayBack(crossed) { report in try await open(.reversing, report, request) }
+            }
         } catch {
-            try await withoutCancellation { [self] in try await undoCutover(because: (error, request)) }
+            run.monitor.failure(of: "the \(request.kind)", PostgresError(telling: error))
+            try await withoutCancellation { [self] in
+                let isUndone = try await undoCutover()
+                // What failed may have been to hear that the point of no return was passed.
+                try await withJournal { journal in
+                    if isUndone {
+                        try Self.answer(request, failure: error, on: journal)
+                    } else {
+                        try Self.answer(request, crossed.report, on: journal)
+                    }
+                }
+            }
         }
+        standstill.end()
     }
 
     /// Passes the point of no return and tells it.
@@ -276,17 +298,18 @@ extension Conductor {
         }
     }
 
-    /// Takes the fence away again and goes back to following, unless the point of no return is passed.
-    func undoCutover(because failure: (error: any Error, request: Journal.Request)?) async throws {
-        if let failure { run.monitor.failure(of: "the \(failure.request.kind)", PostgresError(telling: failure.error)) }
-        guard try await readPhase() == .cuttingOver else { return }
-        run.monitor.activity("taking the fence away")
-        let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
-        try await cleanup.removeObjects(kinds: [Fence.kind, Crossing.reverseSlotKind])
-        try await cleanup.removeObjects(kinds: [ReplicaTriggers.kind], side: .source)
+    /// Takes the fence away again and goes back to following, unless the point of no return is passed; then false.
+    ///
+    /// The phase is held meanwhile: an entry into the next one that is still on its way fails.
+    func undoCutover() async throws -> Bool {
         try await withJournal { journal in
-            try enter(.following, on: journal)
-            if let failure { try Self.answer(failure.request, failure: failure.error, on: journal) }
+            try await Journal.whileHolding(Phase.cuttingOver.rawValue, on: journal) {
+                run.monitor.activity("taking the fence away")
+                let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
+                try await cleanup.removeObjects(kinds: [Fence.kind, Crossing.reverseSlotKind])
+                try await cleanup.removeObjects(kinds: [ReplicaTriggers.kind], side: .source)
+                try enter(.following, on: journal)
+            }
         }
     }
 
@@ -299,10 +322,10 @@ extension Conductor {
                 try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
             }
         } catch {
-            guard try await readPhase() == .rollingBack else { throw error }
             run.monitor.failure(of: "the rollback", PostgresError(telling: error))
             return try await withoutCancellation { [self] in
-                try await undoRollback()
+                // Once it is rolled back, the next try opens the old server.
+                guard try await undoRollback() else { throw error }
                 try await withJournal { try Self.answer(request, failure: error, on: $0) }
             }
         }
@@ -317,10 +340,13 @@ extension Conductor {
             .removeObjects(kinds: [Fence.kind], side: side)
     }
 
-    /// Takes the fence on the new server away again and goes on carrying changes back.
-    func undoRollback() async throws {
-        guard try await readPhase() == .rollingBack else { return }
-        try await lowerFence(of: .target)
-        try await withJournal { try enter(.reversing, on: $0) }
+    /// Takes the fence on the new server away again and goes on carrying changes back, unless it is rolled back; then false.
+    func undoRollback() async throws -> Bool {
+        try await withJournal { journal in
+            try await Journal.whileHolding(Phase.rollingBack.rawValue, on: journal) {
+                try await lowerFence(of: .target)
+                try enter(.reversing, on: journal)
+            }
+        }
     }
 }

@@ -20,9 +20,9 @@ struct Conductor: Sendable {
             switch phase {
             case .planned, .loading: try await load(isNew: phase == .planned)
             case .following: outcome = try await follow()
-            case .cuttingOver: try await undoCutover(because: nil)
+            case .cuttingOver: _ = try await undoCutover()
             case .reversing: outcome = try await reverse()
-            case .rollingBack: try await undoRollback()
+            case .rollingBack: _ = try await undoRollback()
             case .copied: outcome = .copied
             case .rolledBack:
                 // A crash may have come between the entry into this phase and the opening of the old server.
@@ -55,7 +55,12 @@ struct Conductor: Sendable {
         else {
             throw PostgresError("cannot enter phase \(phase.rawValue)", hint: "This is a fault of martlet; report it.")
         }
-        try Journal.enter(phase.rawValue, on: journal)
+        guard try Journal.enter(phase.rawValue, from: present.rawValue, on: journal) else {
+            throw PostgresError(
+                "the move is not in phase \"\(present.title)\" any more",
+                detail: "Something else has changed the journal meanwhile."
+            )
+        }
     }
 
     // MARK: Loading

@@ -82,15 +82,16 @@ public struct Migration: Sendable {
     }
 
     private func runThroughBreaks() async throws -> Outcome {
-        var brokenSince: Date?
+        var brokenSince: ContinuousClock.Instant?
         while true {
-            let started = Date()
+            let started = ContinuousClock.now
             do {
                 return try await attempt()
             } catch let error as PostgresError where error.isConnectionLoss && monitor.hasRun && !Task.isCancelled {
                 // A run that lasted was a success; its end begins a new count.
-                if Date().timeIntervalSince(started) > 30 || brokenSince == nil { brokenSince = Date() }
-                guard let since = brokenSince, Date().timeIntervalSince(since) < 600 else { throw error }
+                let now = ContinuousClock.now
+                if started.duration(to: now) > .seconds(30) || brokenSince == nil { brokenSince = now }
+                guard let since = brokenSince, since.duration(to: now) < .seconds(600) else { throw error }
                 monitor.lost("\(error.message); trying again")
                 // The target may be the server that is gone.
                 try? await RunEnd.keep(of: self)
@@ -118,27 +119,45 @@ public struct Migration: Sendable {
         // A run that was refused has written nothing there.
         defer { work.removeIfEmpty() }
         return try await withNeutralConnection(to: endpoints.target, application: "martlet journal") { journal in
-            let run = try await withNeutralConnection(to: endpoints.source) { source in
+            try await withNeutralConnection(to: endpoints.source, application: "martlet lease") { source in
                 let known = try Journal.migration(on: journal)
+                try refuseIfEnded(known)
                 let migration = if let known { known } else { try await plan(on: journal, from: source) }
-                try Lease.take(on: journal)
-                try Journal.dropRequests(on: journal)
+                let lease = try await Lease.take(of: migration.id, on: journal)
                 try check(migration, on: source)
-                return try makeRun(migration, from: source, to: journal)
-            }
-            return try await withThrowingTaskGroup(of: Outcome?.self) { group in
-                group.addTask {
-                    try await Reporter(run: run).report()
-                    return nil
-                }
-                group.addTask { try await Conductor(run: run).conduct() }
-                defer { group.cancelAll() }
-                while let finished = try await group.next() {
-                    if let outcome = finished { return outcome }
-                }
-                throw CancellationError()
+                try await lease.extend(to: source)
+                try Journal.dropRequests(on: journal)
+                let run = try makeRun(migration, lease, from: source, to: journal)
+                return try await lease.bind { try await conduct(run) }
             }
         }
+    }
+
+    /// Goes through the phases, and tells about them meanwhile.
+    private func conduct(_ run: Run) async throws -> Outcome {
+        try await withThrowingTaskGroup(of: Outcome?.self) { group in
+            group.addTask {
+                try await Reporter(run: run).report()
+                return nil
+            }
+            group.addTask { try await Conductor(run: run).conduct() }
+            defer { group.cancelAll() }
+            while let finished = try await group.next() {
+                if let outcome = finished { return outcome }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Refuses to begin anew when the move that was run here was finished or aborted while a server could not be reached.
+    private func refuseIfEnded(_ known: Journal.Migration?) throws {
+        let id = monitor.report.id
+        guard monitor.hasRun, known?.id != id else { return }
+        throw PostgresError(
+            "the move was ended while martlet could not reach a server",
+            detail: "Its journal is no longer on the target: martlet finish or martlet abort has removed it.",
+            hint: "Nothing is left to do. To begin a new move, run martlet migrate again."
+        )
     }
 
     /// Begins a move: writes down what is to be done.
@@ -176,9 +195,15 @@ public struct Migration: Sendable {
     }
 
     /// What is decided lies in the journal; the command line counts only when a move begins.
-    private func makeRun(_ migration: Journal.Migration, from source: Connection, to target: Connection) throws -> Run {
+    private func makeRun(
+        _ migration: Journal.Migration,
+        _ lease: Lease,
+        from source: Connection,
+        to target: Connection
+    ) throws -> Run {
         Run(
             endpoints: endpoints,
+            lease: lease,
             options: try JSONDecoder().decode(MigrationOptions.self, from: migration.plan),
             names: Names(id: migration.id),
             monitor: monitor,
@@ -227,7 +252,7 @@ struct Reporter {
 
     private func write(to target: Connection) throws {
         try run.monitor.write(to: target)
-        try Lease.beat(on: target)
+        try run.lease.beat(on: target)
     }
 
     /// The message goes into the log of the server that the application writes to.
@@ -236,8 +261,9 @@ struct Reporter {
         guard phase == .following || phase == .reversing else { return }
         let writtenTo = phase == .following ? source : target
         try Follower.beat(writtenTo)
-        if let row = try writtenTo.query("SELECT pg_current_wal_insert_lsn() AS lsn").first {
-            run.monitor.note(sourcePosition: try row("lsn"))
-        }
+        let row = try writtenTo.query(
+            "SELECT pg_current_wal_insert_lsn() AS lsn, extract(epoch FROM clock_timestamp())::float8 AS clock"
+        ).first
+        if let row { run.monitor.note(sourcePosition: try row("lsn"), clock: try row("clock")) }
     }
 }

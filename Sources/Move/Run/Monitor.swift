@@ -10,11 +10,20 @@ public final class Monitor: Sendable {
         var load: LoadProgress?
         var follower: Follower?
         var sourcePosition: LSN?
+        /// What the clock of the server that is followed showed, and when: our own may be wrong.
+        var sourceClock: (shown: Double, at: ContinuousClock.Instant)?
         var events: [String] = []
         var standing: [Standstill] = []
         var hasRun = false
         /// Whether a connection was lost and no position of the source has come since.
         var isPositionOld = false
+
+        /// The time of the server that is followed, in seconds since 1970; our own until it has told.
+        var sourceTime: Double {
+            guard let sourceClock else { return Date().timeIntervalSince1970 }
+            let passed = sourceClock.at.duration(to: .now).components
+            return sourceClock.shown + Double(passed.seconds) + Double(passed.attoseconds) / 1e18
+        }
     }
 
     private let state: Mutex<State>
@@ -60,7 +69,7 @@ public final class Monitor: Sendable {
                 report.follow = progress
                 if !state.isPositionOld {
                     let position = state.sourcePosition ?? progress.received
-                    report.lag = Self.lag(progress, source: position, now: report.at)
+                    report.lag = Self.lag(progress, source: position, now: state.sourceTime)
                 }
             }
             return report
@@ -155,9 +164,11 @@ public final class Monitor: Sendable {
         }
     }
 
-    func note(sourcePosition: LSN) {
+    /// Notes where the log of the server that is followed ends, and what its clock shows, in seconds since 1970.
+    func note(sourcePosition: LSN, clock: Double) {
         state.withLock {
             $0.sourcePosition = sourcePosition
+            $0.sourceClock = (clock, .now)
             $0.isPositionOld = false
         }
     }
@@ -201,12 +212,12 @@ public final class Monitor: Sendable {
         if !tables.isEmpty { log.write(tables: tables) }
     }
 
-    private static func lag(_ progress: Follower.Progress, source: LSN, now: Date) -> StatusReport.Lag {
+    private static func lag(_ progress: Follower.Progress, source: LSN, now: Double) -> StatusReport.Lag {
         let bytes = source.bytes(since: progress.applied)
         let isBehind = progress.received > progress.applied
         // Microseconds since 2000-01-01, as the protocol has them.
         let commit = Double(progress.counters.lastCommitTime) / 1e6 + 946_684_800
-        let age = progress.counters.lastCommitTime == 0 ? 0 : max(0, now.timeIntervalSince1970 - commit)
+        let age = progress.counters.lastCommitTime == 0 ? 0 : max(0, now - commit)
         return StatusReport.Lag(
             bytes: bytes,
             seconds: isBehind ? age : 0,

@@ -7,6 +7,7 @@ import Sync
 /// What every step of one migration needs to know.
 struct Run: Sendable {
     let endpoints: Endpoints
+    let lease: Lease
     let options: MigrationOptions
     let names: Names
     let monitor: Monitor

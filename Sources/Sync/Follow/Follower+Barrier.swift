@@ -104,9 +104,10 @@ extension Follower {
 
     /// Whether the position of every lane is saved and safe behind `position`.
     public func waitDurable(_ position: LSN, until deadline: Date) throws(PostgresError) -> Bool {
-        while Date() < deadline {
+        let end = ContinuousClock.now + .seconds(deadline.timeIntervalSinceNow)
+        while ContinuousClock.now < end {
             if Task.isCancelled { throw .cancelled }
-            let step = min(deadline, Date(timeIntervalSinceNow: 0.2))
+            let step = Date(timeIntervalSinceNow: 0.2)
             if state.wait(until: step, { $0.durable >= position || Task.isCancelled }), !Task.isCancelled {
                 return true
             }

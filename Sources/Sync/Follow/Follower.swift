@@ -155,9 +155,11 @@ public final class Follower: Sendable {
 
     /// Blocks until everything that committed before `position` is applied; false when the deadline passed.
     public func waitApplied(_ position: LSN, until deadline: Date) throws(PostgresError) -> Bool {
-        while Date() < deadline {
+        // The clock on the wall may be set meanwhile.
+        let end = ContinuousClock.now + .seconds(deadline.timeIntervalSinceNow)
+        while ContinuousClock.now < end {
             if Task.isCancelled { throw .cancelled }
-            let step = min(deadline, Date(timeIntervalSinceNow: 0.2))
+            let step = Date(timeIntervalSinceNow: 0.2)
             if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled {
                 return true
             }
@@ -246,7 +248,7 @@ private func startReplication(
     from: LSN,
     on connection: Connection
 ) throws(PostgresError) -> ReplicationStream {
-    let deadline = Date(timeIntervalSinceNow: 30)
+    let deadline = ContinuousClock.now + .seconds(30)
     while true {
         do {
             return try connection.startReplication(
@@ -255,7 +257,7 @@ private func startReplication(
                 from: from,
                 isBinary: plan.isBinary
             )
-        } catch  where error.sqlState == "55006" && Date() < deadline {
+        } catch  where error.sqlState == "55006" && ContinuousClock.now < deadline {
             // "replication slot is active for PID": object_in_use.
             if Task.isCancelled { throw .cancelled }
             usleep(50_000)

@@ -48,7 +48,7 @@ final class Lane {
     /// A group that has this many changes when nothing more is waiting belongs to a stream in full flow.
     private static let flowRows = 256
     /// How long such a group stays open for more: fewer, larger groups are less work for the target.
-    private static let flowTime: TimeInterval = 0.01
+    private static let flowTime = Duration.milliseconds(10)
 
     let configuration: Configuration
     let state: FollowState
@@ -67,7 +67,7 @@ final class Lane {
     /// Where the lane stands: the end of the last transaction it has taken in.
     private var position: LSN
     private var saved: LSN
-    private var lastDurable = Date.distantPast
+    private var lastDurable: ContinuousClock.Instant?
     private var group = Group()
     private var transaction: LSN?
     private var isOver = false
@@ -81,7 +81,7 @@ final class Lane {
     /// What has been taken since the last commit on the target.
     private struct Group {
         var start: UInt64?
-        var began = Date.distantPast
+        var began = ContinuousClock.now
         /// The lane's position before the first transaction of the group.
         var base = LSN.zero
         var end: UInt64 = 0
@@ -179,7 +179,7 @@ final class Lane {
         transaction = begin.commit
         guard group.start == nil else { return }
         group.start = offset
-        group.began = Date()
+        group.began = .now
         group.base = position
     }
 
@@ -192,7 +192,7 @@ final class Lane {
         group.lastCommitTime = commit.time
         let isFull = group.changes >= Self.groupRows || group.bytes >= Self.groupBytes
         // A lane that is busy passing over other lanes' changes still has to give up the spool.
-        let isLong = group.transactions % 256 == 0 && Date().timeIntervalSince(lastDurable) >= 1
+        let isLong = group.transactions % 256 == 0 && isDurabilityDue
         if isFull || isLong {
             try commitGroup()
             isOver = isDue
@@ -278,7 +278,7 @@ final class Lane {
 
     private func idle() throws(PostgresError) {
         if transaction == nil {
-            if group.changes >= Self.flowRows, Date().timeIntervalSince(group.began) < Self.flowTime {
+            if group.changes >= Self.flowRows, group.began.duration(to: .now) < Self.flowTime {
                 // Not a wait for the spool, which would wake us for every few messages.
                 usleep(2000)
                 return
@@ -335,10 +335,15 @@ final class Lane {
         group.isOpen = true
     }
 
+    /// Whether a second has passed since the position was last made durable, whatever the clock on the wall says.
+    private var isDurabilityDue: Bool {
+        lastDurable.map { $0.duration(to: .now) >= .seconds(1) } ?? true
+    }
+
     private func commitGroup() throws(PostgresError) {
         let hasChanges = group.isOpen || group.changes > 0
         // A lane without work moves its position once a second, so that the spool can be given up.
-        let isDue = position > saved && Date().timeIntervalSince(lastDurable) >= 1
+        let isDue = position > saved && isDurabilityDue
         guard hasChanges || isDue else { return finishGroup(rows: false) }
         do {
             try open()
@@ -366,7 +371,7 @@ final class Lane {
         try pipeline.synchronize()
         if isDurable {
             saved = position
-            lastDurable = Date()
+            lastDurable = .now
         }
     }
 

@@ -14,12 +14,17 @@ struct Receiver {
     let state: FollowState
     let confirmation: Confirmation
 
-    private static let statusInterval: TimeInterval = 1
+    private static let statusInterval = Duration.seconds(1)
+    /// After so long without a word the server is asked for one.
+    private static let patience = Duration.seconds(10)
+    /// After so long it is taken for lost; a server that lives answers at once.
+    private static let silence = Duration.seconds(60)
 
     /// Receives until the task is cancelled or the stream breaks.
     func run() throws(PostgresError) {
-        var nextStatus = Date(timeIntervalSinceNow: Self.statusInterval)
+        var nextStatus = ContinuousClock.now + Self.statusInterval
         var wantsReply = false
+        var heard = ContinuousClock.now
         while true {
             let any = try stream.receive(timeout: 20) { message throws(PostgresError) in
                 switch message {
@@ -34,20 +39,29 @@ struct Receiver {
             if any {
                 try writer.publish()
                 state.update { $0.received = writer.through }
+                heard = .now
             }
-            if wantsReply || Date() >= nextStatus {
-                try report()
+            let now = ContinuousClock.now
+            if wantsReply || now >= nextStatus {
+                let silence = heard.duration(to: now)
+                guard silence < Self.silence else { throw Self.isSilent }
+                try report(asking: silence > Self.patience)
                 wantsReply = false
-                nextStatus = Date(timeIntervalSinceNow: Self.statusInterval)
+                nextStatus = now + Self.statusInterval
             }
         }
     }
 
-    private func report() throws(PostgresError) {
+    private static let isSilent = PostgresError(
+        "lost the stream: the server has not said anything for \(silence.components.seconds) seconds",
+        sqlState: "08006"
+    )
+
+    private func report(asking: Bool) throws(PostgresError) {
         let spooled = try writer.sync()
         let current = state.current
         let confirmed = confirmation == .spooled ? spooled : min(spooled, current.durable)
-        try stream.sendStatus(received: writer.through, flushed: confirmed)
+        try stream.sendStatus(received: writer.through, flushed: confirmed, wantsReply: asking)
         state.update {
             $0.spooled = spooled
             $0.confirmed = max($0.confirmed, confirmed)

@@ -186,7 +186,9 @@ final class SpoolWriter {
         return PostgresError(
             "could not \(verb) the spool segment \"\(spool.url(ofSegment: segmentStart).path)\"",
             detail: "The system said: \(reason).",
-            hint: "Free space on that disk, or give another one with --work-dir, then run the same command again."
+            hint:
+                "Free space on that disk, then run the same command again. Or move the work directory with all that is "
+                + "in it to a bigger disk, and name it there with --work-dir."
         )
     }
 

@@ -100,18 +100,37 @@ struct EndOfMove {
 
     /// Ends the move and returns what was removed: through the martlet that runs it, or without one.
     func end(_ endpoints: Endpoints, directory: URL, _ asker: Asker) async throws -> [Cleanup.Removed] {
-        try check(try await asker.migration())
+        let migration = try await asker.migration()
+        try check(migration)
         let ask = Ask.Stop(dropsCopy: dropsCopy)
-        if let removed = try await asker.ask(kind, ask, as: [Cleanup.Removed].self) { return removed }
-        return try await withNeutralConnection(to: endpoints.target) { lease in
-            try Lease.take(on: lease)
-            // Another martlet may have gone on until a moment ago.
-            try check(try await asker.migration())
-            let cleanup = Cleanup(endpoints: endpoints, directory: directory)
-            let removed = try await cleanup.removeObjects()
-            // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
-            try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
-            return removed
+        let removed = try await asker.ask(kind, ask, as: [Cleanup.Removed].self)
+        // The one that ran the move may have died between its answer and the end of its journal.
+        if let removed, try await isGone(endpoints.target) { return removed }
+        return try await withNeutralConnection(to: endpoints.target) { journal in
+            let lease = try await Lease.take(of: migration.id, on: journal)
+            return try await withNeutralConnection(to: endpoints.source) { source in
+                try await lease.extend(to: source)
+                return try await lease.bind {
+                    // Another martlet may have gone on until a moment ago.
+                    try check(try await asker.migration())
+                    let cleanup = Cleanup(endpoints: endpoints, directory: directory)
+                    let rest = try await cleanup.removeObjects()
+                    // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
+                    try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
+                    return (removed ?? []) + rest
+                }
+            }
+        }
+    }
+
+    /// Waits until the martlet that has answered has removed the journal, or has died; false when the journal is still there.
+    private func isGone(_ target: ConnectionString) async throws -> Bool {
+        try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
+            while try Journal.exists(on: connection) {
+                guard try Lease.isTaken(on: connection) else { return try !Journal.exists(on: connection) }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            return true
         }
     }
 

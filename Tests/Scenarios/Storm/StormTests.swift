@@ -1,0 +1,84 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// Moves under load, while everything fails that can fail; see docs/guide/failures.md for what the faults are.
+///
+/// `make storm N=1000` runs so many; `MARTLET_SEED` names the first one's seed, and `MARTLET_FAULTS` its faults.
+struct StormTests {
+    /// The state that the storms of one run share.
+    private final class Queue: Sendable {
+        private let state: Mutex<(next: UInt64, left: Int, failures: [String], writes: Int)>
+
+        init(from seed: UInt64, count: Int) { state = Mutex((seed, count, [], 0)) }
+
+        func take() -> UInt64? {
+            state.withLock { state in
+                guard state.left > 0 else { return nil }
+                defer { (state.next, state.left) = (state.next &+ 1, state.left - 1) }
+                return state.next
+            }
+        }
+
+        func note(writes: Int, failure: String?) {
+            state.withLock { state in
+                state.writes += writes
+                if let failure { state.failures.append(failure) }
+            }
+        }
+
+        var result: (failures: [String], writes: Int) { state.withLock { ($0.failures, $0.writes) } }
+    }
+
+    private static let variables = ProcessInfo.processInfo.environment
+
+    @Test(.timeLimit(.minutes(600)))
+    func `whatever fails, nothing is lost and nothing is left behind`() async throws {
+        let seed = Self.variables["MARTLET_SEED"].flatMap(UInt64.init) ?? .random(in: 0..<1_000_000_000)
+        let count = Self.variables["MARTLET_STORMS"].flatMap(Int.init) ?? 30
+        let plan = Self.variables["MARTLET_FAULTS"].flatMap { FaultPlan($0) }
+        print("storm: MARTLET_SEED=\(seed) N=\(count)")
+        let queue = Queue(from: seed, count: plan == nil ? count : 1)
+        let began = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<(plan == nil ? 2 : 1) {
+                group.addTask {
+                    try await StormWorld.with { world in
+                        while let seed = queue.take() {
+                            try await weather(StormStory(seed: seed, plan: plan), in: world, queue)
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let (failures, writes) = queue.result
+        print(
+            "storm: \(count) moves from seed \(seed) in \(began.duration(to: .now)), \(writes) acknowledged writes, \(failures.count) failed"
+        )
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n\n"))")
+    }
+
+    /// Runs one storm; of one that fails the log is kept and the faults are shrunk.
+    private func weather(_ story: StormStory, in world: StormWorld, _ queue: Queue) async throws {
+        let began = ContinuousClock.now
+        let outcome = try await Storm(world: world, story: story).run()
+        guard let failure = outcome.failure else {
+            print(
+                "storm \(story.seed) \(story.ending) \(began.duration(to: .now)) \(outcome.writes) writes, \(story.plan.entries.count) faults"
+            )
+            return queue.note(writes: outcome.writes, failure: nil)
+        }
+        let file = "/tmp/martlet-storm-\(story.seed).log"
+        try outcome.log.write(toFile: file, atomically: true, encoding: .utf8)
+        print("storm FAILED: \(story)\n\(failure)\nlog: \(file)")
+        let tries = Self.variables["MARTLET_SHRINK"].flatMap(Int.init) ?? 8
+        let shrunk = try await story.plan.shrunk(tries: tries) { plan in
+            try await Storm(world: world, story: StormStory(seed: story.seed, plan: plan)).run().failure != nil
+        }
+        let told = "\(story)\nshortest list of faults that fails: MARTLET_FAULTS='\(shrunk)'\n\(failure)\nlog: \(file)"
+        print(told)
+        queue.note(writes: outcome.writes, failure: told)
+    }
+}
