@@ -1,9 +1,10 @@
-.PHONY: help setup build test demo docs lint format bench bench-quick versions
+.PHONY: help setup build test storm demo docs lint format bench bench-quick versions
 
 help:
 	@echo "make setup   install what is missing (apt-get, with sudo unless root)"
 	@echo "make build   build the program: .build/release/martlet"
 	@echo "make test    set up, fetch servers of other versions, run all tests"
+	@echo "make storm   move N databases (N=200) while everything fails; MARTLET_SEED=… begins there"
 	@echo "make demo    release build, then a migration on servers of its own"
 	@echo "make bench   measure martlet beside its peers; make bench-quick in some minutes"
 	@echo "make docs    write docs/cli from --help"
@@ -21,6 +22,9 @@ versions: setup
 
 test: setup versions
 	@scripts/test
+
+storm: setup versions
+	@MARTLET_STORMS=$(or $(N),200) scripts/test --filter Scenarios.StormTests
 
 demo: build
 	.build/release/martlet demo

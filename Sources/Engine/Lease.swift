@@ -19,6 +19,9 @@ public struct Lease: Sendable {
     private let migration: String
     private let run: Int
 
+    /// The SQLSTATE of the refusal: object in use.
+    public static let refusedState = "55006"
+
     /// How long nothing must have been heard of the holder before somebody else may take the lease from it, in seconds.
     static let patience = 30
 
@@ -179,7 +182,8 @@ public struct Lease: Sendable {
             "another martlet runs this migration",
             detail: "It is \(who).",
             hint: "Look at it with martlet status, or stop it before you start another. "
-                + "One that is dead to the world is replaced when nothing was heard of it for \(patience) seconds."
+                + "One that is dead to the world is replaced when nothing was heard of it for \(patience) seconds.",
+            sqlState: refusedState
         )
     }
 }

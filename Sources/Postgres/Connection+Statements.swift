@@ -127,7 +127,11 @@ extension Connection {
         if canceller.isCancelled { return .cancelled }
         let text = unsafe String(cString: PQerrorMessage(handle))
         let reason = text.split(whereSeparator: \.isNewline).joined(separator: "\n")
-        guard unsafe PQstatus(handle) == CONNECTION_OK else {
+        // A write into a broken connection fails at first without a change of the status: the next read tells.
+        if unsafe PQstatus(handle) == CONNECTION_OK { _ = unsafe PQconsumeInput(handle) }
+        let isBroken = unsafe PQstatus(handle) != CONNECTION_OK
+        guard !isBroken, !reason.contains("server closed the connection"), !reason.contains("could not send data")
+        else {
             return PostgresError("lost the connection to \(target.place)", detail: reason, sqlState: "08006")
         }
         return PostgresError("could not send a statement", detail: reason)

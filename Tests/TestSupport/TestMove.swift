@@ -89,11 +89,21 @@ public struct TestMove: Sendable {
     }
 
     /// Whether a martlet that runs now applies changes.
-    public func isFollowing() async throws -> Bool {
+    public func isFollowing() async throws -> Bool { try await isWaiting(in: "following") }
+
+    /// Waits until a martlet that runs now waits for changes, `following` or `reversing`.
+    public func untilWaiting(in phase: String) async throws {
+        try await eventually("the move waits in phase \"\(phase)\"", within: .seconds(120)) {
+            try await isWaiting(in: phase)
+        }
+    }
+
+    private func isWaiting(in phase: String) async throws -> Bool {
         guard try await ask(target, "SELECT to_regclass('martlet.status') IS NOT NULL") == "t" else { return false }
         let report: SQL = """
-            SELECT phase = 'following' AND s.report ->> 'activity' = 'waiting for changes'
-                   AND s.at > l.started AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')
+            SELECT phase = \(literal: phase) AND s.report ->> 'activity' = 'waiting for changes'
+                   AND s.at > l.started AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
               FROM martlet.migration CROSS JOIN martlet.status AS s CROSS JOIN martlet.lease AS l
             """
         return try await ask(target, report) == "t"

@@ -71,6 +71,7 @@ struct Crossing: Sendable {
             throw error
         }
         var crossed = try await prepareWayBack(report, ask, journal)
+        run.monitor.isSwitching = true
         try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
         do {
             run.monitor.activity("stopping writers")
@@ -83,6 +84,7 @@ struct Crossing: Sendable {
                 _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
             }
             standstill.end()
+            run.monitor.isSwitching = false
             throw failure
         }
     }

@@ -1,3 +1,5 @@
+import Engine
+
 /// How long each step of a switch took.
 public struct CutoverReport: Sendable, Hashable, Codable {
     /// One step.
@@ -53,7 +55,9 @@ public struct CutoverReport: Sendable, Hashable, Codable {
     ) async throws -> Result {
         let clock = ContinuousClock()
         let start = isDowntime ? standingStillUntil ?? clock.now : clock.now
+        Milestone.reach("\(direction): before \(name)")
         let result = try await body()
+        Milestone.reach("\(direction): after \(name)")
         let end = clock.now
         if isDowntime { standingStillUntil = end }
         let spent = start.duration(to: end)

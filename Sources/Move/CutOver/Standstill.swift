@@ -6,10 +6,13 @@ import Synchronization
 /// Behind the fence a server or the way to it may fall silent, and a statement wait without end. Then the switch is
 /// cancelled, and its failure takes the fence away as every other one does.
 final class Standstill: Sendable {
-    /// How long at most. The parts of a switch that have deadlines of their own have shorter ones.
-    static let limit = Duration.seconds(60)
-
+    private let limit: Duration
     private let began = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// The parts of a switch that have deadlines of their own have shorter ones than `limit`.
+    init(limit: Duration = .seconds(60)) {
+        self.limit = limit
+    }
 
     /// From now on writers stand still.
     func begin() { began.withLock { $0 = .now } }
@@ -24,8 +27,8 @@ final class Standstill: Sendable {
             group.addTask { try await body() }
             group.addTask {
                 while true {
-                    if let start = self.began.withLock({ $0 }), start.duration(to: .now) > Self.limit {
-                        throw Self.tooLong
+                    if let start = self.began.withLock({ $0 }), start.duration(to: .now) > self.limit {
+                        throw self.tooLong
                     }
                     try await Task.sleep(for: .milliseconds(200))
                 }
@@ -35,9 +38,11 @@ final class Standstill: Sendable {
         }
     }
 
-    private static let tooLong = PostgresError(
-        "writers have stood still for \(limit.components.seconds) seconds, so the switch was given up",
-        detail: "A server, or the way to it, did not answer in time. Writers go on where they were.",
-        hint: "Look at martlet status and at both servers, then run the command again."
-    )
+    private var tooLong: PostgresError {
+        PostgresError(
+            "writers have stood still for \(limit.components.seconds) seconds, so the switch was given up",
+            detail: "A server, or the way to it, did not answer in time. Writers go on where they were.",
+            hint: "Look at martlet status and at both servers, then run the command again."
+        )
+    }
 }

@@ -204,6 +204,7 @@ extension Conductor {
         let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
         let removed = try await cleanup.removeObjects()
         try await withJournal { try Self.answer(request, removed, on: $0) }
+        Milestone.reach("after the answer to the end")
         // The one who asked reads the answer before the journal goes.
         try await Task.sleep(for: .milliseconds(300))
         let dropsCopy = outcome == .aborted && ask.dropsCopy

@@ -17,6 +17,7 @@ struct Conductor: Sendable {
         while outcome == nil {
             let phase = try await readPhase()
             monitor.enter(phase, id: run.names.id)
+            monitor.isSwitching = [.cuttingOver, .rollingBack, .rolledBack].contains(phase)
             switch phase {
             case .planned, .loading: try await load(isNew: phase == .planned)
             case .following: outcome = try await follow()

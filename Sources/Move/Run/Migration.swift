@@ -76,6 +76,12 @@ public struct Migration: Sendable {
         }
     }
 
+    /// Whether to go on after a failure: when a server was lost, and, whatever has failed, while writers may be locked out.
+    private func isWorthAnotherTry(_ error: PostgresError) -> Bool {
+        guard monitor.hasRun, !Task.isCancelled, error.sqlState != Lease.refusedState else { return false }
+        return error.isConnectionLoss || monitor.isSwitching
+    }
+
     private func keepEnd() async {
         // What cannot be written there is in the log, and the error that ended the run is what people must see.
         try? await withoutCancellation { try await RunEnd.keep(of: self) }
@@ -87,7 +93,7 @@ public struct Migration: Sendable {
             let started = ContinuousClock.now
             do {
                 return try await attempt()
-            } catch let error as PostgresError where error.isConnectionLoss && monitor.hasRun && !Task.isCancelled {
+            } catch let error as PostgresError where isWorthAnotherTry(error) {
                 // A run that lasted was a success; its end begins a new count.
                 let now = ContinuousClock.now
                 if started.duration(to: now) > .seconds(30) || brokenSince == nil { brokenSince = now }
@@ -95,7 +101,7 @@ public struct Migration: Sendable {
                 monitor.lost("\(error.message); trying again")
                 // The target may be the server that is gone.
                 try? await RunEnd.keep(of: self)
-                try await Task.sleep(for: .seconds(2))
+                try await Task.sleep(for: .milliseconds(monitor.isSwitching ? 500 : 2000))
             }
         }
     }
@@ -153,6 +159,7 @@ public struct Migration: Sendable {
     private func refuseIfEnded(_ known: Journal.Migration?) throws {
         let id = monitor.report.id
         guard monitor.hasRun, known?.id != id else { return }
+        monitor.isSwitching = false
         throw PostgresError(
             "the move was ended while martlet could not reach a server",
             detail: "Its journal is no longer on the target: martlet finish or martlet abort has removed it.",

@@ -15,6 +15,8 @@ public final class Monitor: Sendable {
         var events: [String] = []
         var standing: [Standstill] = []
         var hasRun = false
+        /// Whether writers may be locked out by a switch that has not come to its end.
+        var isSwitching = false
         /// Whether a connection was lost and no position of the source has come since.
         var isPositionOld = false
 
@@ -78,6 +80,12 @@ public final class Monitor: Sendable {
 
     /// Whether the move has got as far as to be worth another try when a connection breaks.
     var hasRun: Bool { state.withLock(\.hasRun) }
+
+    /// Whether writers may be locked out by a switch that has not come to its end: then martlet must not give up.
+    var isSwitching: Bool {
+        get { state.withLock(\.isSwitching) }
+        set { state.withLock { $0.isSwitching = newValue } }
+    }
 
     /// Tells what happens: to the log, to the terminal, to the journal.
     public func event(_ text: String) {

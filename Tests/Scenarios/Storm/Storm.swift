@@ -19,7 +19,7 @@ struct Storm: Sendable {
     }
 
     /// How long a move with its faults may take.
-    private static let limit = Duration.seconds(120)
+    private static let limit = Duration.seconds(300)
 
     /// Runs the story in two new databases.
     func run() async throws -> Outcome {

@@ -9,9 +9,17 @@ import Testing
 struct StormTests {
     /// The state that the storms of one run share.
     private final class Queue: Sendable {
-        private let state: Mutex<(next: UInt64, left: Int, failures: [String], writes: Int)>
+        private struct State {
+            var next: UInt64
+            var left: Int
+            var failures: [String] = []
+            var moves = 0
+            var writes = 0
+        }
 
-        init(from seed: UInt64, count: Int) { state = Mutex((seed, count, [], 0)) }
+        private let state: Mutex<State>
+
+        init(from seed: UInt64, count: Int) { state = Mutex(State(next: seed, left: count)) }
 
         func take() -> UInt64? {
             state.withLock { state in
@@ -23,12 +31,15 @@ struct StormTests {
 
         func note(writes: Int, failure: String?) {
             state.withLock { state in
+                state.moves += 1
                 state.writes += writes
                 if let failure { state.failures.append(failure) }
             }
         }
 
-        var result: (failures: [String], writes: Int) { state.withLock { ($0.failures, $0.writes) } }
+        var result: (failures: [String], moves: Int, writes: Int) {
+            state.withLock { ($0.failures, $0.moves, $0.writes) }
+        }
     }
 
     private static let variables = ProcessInfo.processInfo.environment
@@ -36,7 +47,10 @@ struct StormTests {
     @Test(.timeLimit(.minutes(600)))
     func `whatever fails, nothing is lost and nothing is left behind`() async throws {
         let seed = Self.variables["MARTLET_SEED"].flatMap(UInt64.init) ?? .random(in: 0..<1_000_000_000)
-        let count = Self.variables["MARTLET_STORMS"].flatMap(Int.init) ?? 30
+        let asked = Self.variables["MARTLET_STORMS"].flatMap(Int.init)
+        let count = asked ?? 30
+        // Without a number, what fits into some minutes: the machine may be busy.
+        let end = ContinuousClock.now + (asked == nil ? .seconds(240) : .seconds(360_000))
         let plan = Self.variables["MARTLET_FAULTS"].flatMap { FaultPlan($0) }
         print("storm: MARTLET_SEED=\(seed) N=\(count)")
         let queue = Queue(from: seed, count: plan == nil ? count : 1)
@@ -45,7 +59,7 @@ struct StormTests {
             for _ in 0..<(plan == nil ? 2 : 1) {
                 group.addTask {
                     try await StormWorld.with { world in
-                        while let seed = queue.take() {
+                        while ContinuousClock.now < end, let seed = queue.take() {
                             try await weather(StormStory(seed: seed, plan: plan), in: world, queue)
                         }
                     }
@@ -53,9 +67,10 @@ struct StormTests {
             }
             try await group.waitForAll()
         }
-        let (failures, writes) = queue.result
+        let (failures, moves, writes) = queue.result
+        let spent = began.duration(to: .now)
         print(
-            "storm: \(count) moves from seed \(seed) in \(began.duration(to: .now)), \(writes) acknowledged writes, \(failures.count) failed"
+            "storm: \(moves) moves from seed \(seed) in \(spent), \(writes) acknowledged writes, \(failures.count) failed"
         )
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n\n"))")
     }

@@ -1,0 +1,15 @@
+import Foundation
+
+/// Points of a run at which a test may have this program killed or stopped, to see that another one can go on from there.
+///
+/// The variables `MARTLET_DIE_AT` and `MARTLET_STOP_AT` name a point. A release build knows neither.
+public enum Milestone {
+    /// Is killed (SIGKILL) or stops (SIGSTOP) here, if that was asked for.
+    public static func reach(_ name: @autoclosure () -> String) {
+        #if DEBUG
+        let variables = ProcessInfo.processInfo.environment
+        if variables["MARTLET_DIE_AT"] == name() { kill(getpid(), SIGKILL) }
+        if variables["MARTLET_STOP_AT"] == name() { kill(getpid(), SIGSTOP) }
+        #endif
+    }
+}
