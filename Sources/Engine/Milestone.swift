@@ -9,7 +9,10 @@ public enum Milestone {
         #if DEBUG
         let variables = ProcessInfo.processInfo.environment
         if variables["MARTLET_DIE_AT"] == name() { kill(getpid(), SIGKILL) }
-        if variables["MARTLET_STOP_AT"] == name() { kill(getpid(), SIGSTOP) }
+        guard variables["MARTLET_STOP_AT"] == name() else { return }
+        // Only once: whoever has woken it wants to see what it does then.
+        unsetenv("MARTLET_STOP_AT")
+        kill(getpid(), SIGSTOP)
         #endif
     }
 }

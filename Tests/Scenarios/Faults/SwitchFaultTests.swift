@@ -84,7 +84,9 @@ struct SwitchFaultTests {
                 // Wakes it while the other one, which has taken over, is at work.
                 try await move.follow(then: .abort) {
                     kill(process, SIGCONT)
-                    try await eventually("the one that slept has ended") { kill(process, 0) != 0 || isDead(process) }
+                    try await eventually("the one that slept has ended", within: .seconds(120)) {
+                        kill(process, 0) != 0 || isDead(process)
+                    }
                     let triggers: SQL = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'martlet%'"
                     #expect(try await ask(move.source, triggers) == "0")
                     try await execute(move.source, "UPDATE t SET v = 'written after it woke' WHERE id = 1")
