@@ -46,7 +46,7 @@ struct Crossing: Sendable {
     /// The tables as they are on the server that is left.
     let selection: Selection
     let partitions = PartitionFiles()
-    let standstill = Standstill()
+    let fenceTime = FenceTime()
 
     private var left: ConnectionString { run.endpoints[direction.left] }
     private var entered: ConnectionString { run.endpoints[direction.entered] }
@@ -83,7 +83,7 @@ struct Crossing: Sendable {
             try await withoutCancellation {
                 _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
             }
-            standstill.end()
+            fenceTime.end()
             run.monitor.isSwitching = false
             throw failure
         }
@@ -282,7 +282,7 @@ struct Crossing: Sendable {
                 let asked = clock.now
                 try await fence.raise(on: server, journal: journal) {
                     lockedAt = clock.now
-                    standstill.begin()
+                    fenceTime.begin()
                 }
                 waited = asked.duration(to: lockedAt)
             }

@@ -24,7 +24,7 @@ extension Conductor {
             let decision = try await serve(follower, crossing)
             // Writers stand still: the stream that nobody needs any more ends after the other server is open.
             if case .crossed(let crossed, let request) = decision {
-                try await open(crossed, request, within: crossing.standstill)
+                try await open(crossed, request, within: crossing.fenceTime)
             }
             return decision
         }
@@ -142,7 +142,7 @@ extension Conductor {
                 try Self.answer(request, try await crossing.rehearse(follower, ask), on: journal)
                 return nil
             }
-            let crossed = try await crossing.standstill.bound {
+            let crossed = try await crossing.fenceTime.bound {
                 try await whileWanted(request) { journal in
                     try await crossing.cross(follower, ask, conductor: self, journal)
                 }
@@ -218,10 +218,10 @@ extension Conductor {
     private func open(
         _ crossed: Crossing.Crossed,
         _ request: Journal.Request,
-        within standstill: Standstill
+        within fenceTime: FenceTime
     ) async throws {
         do {
-            try await standstill.bound {
+            try await fenceTime.bound {
                 guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request) }
                 try await withWayBack(crossed) { report in try await open(.reversing, report, request) }
             }
@@ -239,7 +239,7 @@ extension Conductor {
                 }
             }
         }
-        standstill.end()
+        fenceTime.end()
     }
 
     /// Passes the point of no return and tells it.

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Behind the fence a server or the way to it may fall silent, and a statement wait without end. Then the switch is
 /// cancelled, and its failure takes the fence away as every other one does.
-final class Standstill: Sendable {
+final class FenceTime: Sendable {
     private let limit: Duration
     private let began = Mutex<ContinuousClock.Instant?>(nil)
 
