@@ -47,6 +47,7 @@ struct Crossing: Sendable {
     let selection: Selection
     let partitions = PartitionFiles()
     let fenceTime = FenceTime()
+    let validation = LateValidation()
 
     private var left: ConnectionString { run.endpoints[direction.left] }
     private var entered: ConnectionString { run.endpoints[direction.entered] }
@@ -83,6 +84,9 @@ struct Crossing: Sendable {
             try await withoutCancellation {
                 _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
             }
+            // They were made to stand still behind the fence.
+            follower.release()
+            validation.resume()
             fenceTime.end()
             run.monitor.isSwitching = false
             throw failure
@@ -165,6 +169,12 @@ struct Crossing: Sendable {
             obstacles.append(
                 "wal_level of the target is \(level), so changes cannot flow back "
                     + "(set it to logical and restart, or give up the way back with --no-rollback)"
+            )
+        }
+        if let denial = try await Probe.replicationDenial(at: entered) {
+            obstacles.append(
+                "the target refuses the stream of the way back: \(denial.message) "
+                    + "(grant the right, or give up the way back with --no-rollback)"
             )
         }
         if free < 1 { obstacles.append("the target has no free replication slot for the way back") }
@@ -273,9 +283,14 @@ struct Crossing: Sendable {
     }
 
     private func stopWriters(_ crossed: inout Crossed, _ follower: Follower, _ journal: Connection) async throws {
+        try await validation.pause()
         let clock = ContinuousClock()
         var lockedAt = clock.now
-        let fence = Fence(tables: selection.tables, side: direction.left)
+        let fence = Fence(
+            tables: selection.tables,
+            side: direction.left,
+            role: run.options.sessionRoles[direction.left]
+        )
         try await withNeutralConnection(to: left, application: "martlet fence") { server in
             var waited = Duration.zero
             try await crossed.report.measure("put up the fence") {
@@ -302,6 +317,11 @@ struct Crossing: Sendable {
                 try refusePartitions(changedOn: server)
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
                     try await compareAtRest(follower.takeChangedKeys(), catalogs: crossed.catalogs)
+                }
+                if run.options.sessionRoles[direction.entered] == .origin {
+                    try await crossed.report.measure("give back triggers and foreign keys") {
+                        try await SetAside.giveBack(on: direction.entered, other, journal: journal)
+                    }
                 }
                 let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                 crossed.reverseStart = try row?("lsn") ?? .zero

@@ -2,6 +2,7 @@ import Catalog
 import Engine
 import Foundation
 import Postgres
+import Sync
 
 /// Keeps everybody from writing to the tables of one server: the database refuses, not the application.
 ///
@@ -9,8 +10,8 @@ import Postgres
 /// of them are made in one transaction that first takes SHARE ROW EXCLUSIVE on all tables: so it
 /// waits until every transaction that has written has ended, and one that writes later meets the
 /// trigger. It holds for every role, superusers too, and for sessions that were open before; it does
-/// not depend on martlet staying alive. Sessions with `session_replication_role = replica` pass: the
-/// reverse stream is one.
+/// not depend on martlet staying alive. Sessions with `session_replication_role = replica` pass, and those that say
+/// `SET martlet.passes = 'yes'`: the reverse stream does.
 ///
 /// It is opened before it is taken down. To drop a trigger takes ACCESS EXCLUSIVE, and whoever waits for
 /// that makes writers wait: autovacuum gives way only after a second, a report or a dump when it ends.
@@ -20,6 +21,8 @@ struct Fence {
 
     let tables: [Table]
     let side: Journal.Side
+    /// How martlet writes to that side, once its writers are stopped.
+    var role = SessionRole.replica
 
     private static let trigger: Identifier = "martlet_fence"
     private static let gate = Gate(lockTimeout: .milliseconds(250), attempts: 20, pause: .milliseconds(250))
@@ -44,7 +47,8 @@ struct Fence {
                 try server.execute(.joined(tables.map(creation), separator: "; "))
                 // The old server is written to next, by the way back. The locks are held already.
                 if side == .source {
-                    try ReplicaTriggers(side: side, tables: tables.map(\.oid)).suspend(on: server, journal: journal)
+                    try ReplicaTriggers(side: side, role: role, tables: tables.map(\.oid))
+                        .suspend(on: server, journal: journal)
                 }
             }
         } catch let error as PostgresError where error.isTransient {

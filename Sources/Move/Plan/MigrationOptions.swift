@@ -3,7 +3,7 @@ public import Engine
 public import Postgres
 public import Sync
 
-/// What the operator decides about a move; kept in the journal, so that a resumed move does the same.
+/// What is decided about a move when it begins; kept in the journal, so that a resumed move does the same.
 public struct MigrationOptions: Sendable, Hashable, Codable {
     /// Patterns of tables to take; empty takes all.
     public var include: [String]
@@ -19,6 +19,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     public var schema: SchemaArchive.Options
     /// What the source is told to forget.
     public var confirmation: Confirmation
+    /// How each server is written to; what the servers allow decides it, not the operator.
+    public var sessionRoles: SessionRoles
 
     /// The defaults.
     public init() {
@@ -29,6 +31,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
         isOnce = false
         schema = SchemaArchive.Options()
         confirmation = .spooled
+        sessionRoles = SessionRoles()
     }
 }
 

@@ -15,7 +15,7 @@ enum Probe {
         case replicaRole
         case origin
 
-        static let onSource: [Attempt] = [.publication, .marker, .fence]
+        static let onSource: [Attempt] = [.publication, .marker, .fence, .replicaRole]
         static let onTarget: [Attempt] = [.schema, .replicaRole, .origin]
 
         var sql: SQL {

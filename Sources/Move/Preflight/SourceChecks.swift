@@ -25,7 +25,7 @@ struct SourceChecks {
                 ServerChecks.senders(server, on: .source, otherwise: .blocker),
                 slotRetention, replication, publication, ownership, marker, fence, identities,
             ]
-            findings += [identityIndexes, identityFull, generatedIdentity, unlogged].compactMap(\.self)
+            findings += [replicaRole, identityIndexes, identityFull, generatedIdentity, unlogged].compactMap(\.self)
             findings += transactions
         }
         return findings + objects
@@ -121,27 +121,17 @@ extension SourceChecks {
 
     /// Whether we may open the stream.
     var replication: Finding {
-        let check = "source.replication"
-        guard let denial = source.replicationDenial else {
-            return Finding(check, .pass, "role \"\(server.role)\" may open a replication connection")
-        }
-        let facts = [denial.message, denial.detail].compactMap(\.self).joined(separator: "\n")
-        let isRight = facts.contains("must be superuser or replication role") || facts.contains("REPLICATION attribute")
-        let remedy =
-            if isRight {
-                ["ALTER ROLE \(role.quoted) REPLICATION;"]
-            } else if denial.sqlState == "53300" {
-                ["ALTER SYSTEM SET max_wal_senders = \(server.senders.used + 10);", server.restart]
-            } else {
-                [String]()
-            }
-        return Finding(
-            check,
-            .blocker,
-            isRight
-                ? "role \"\(server.role)\" may not replicate" : "the server refuses a replication connection",
-            detail: facts,
-            remedy: remedy
+        ServerChecks.replication(server, on: .source, denial: source.replicationDenial, otherwise: .blocker)
+    }
+
+    /// How the way back is kept from setting off triggers and foreign keys.
+    var replicaRole: Finding? {
+        guard options.wantsRollback else { return nil }
+        return ServerChecks.replicaRole(
+            server,
+            on: .source,
+            denial: source.denials[.replicaRole],
+            bystanders: source.bystanders
         )
     }
 

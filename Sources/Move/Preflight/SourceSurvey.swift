@@ -146,6 +146,32 @@ struct SourceSurvey: Sendable {
         return chosen.contains(table.oid)
     }
 
+    /// What acts by itself when rows of tables that are moved change.
+    struct Bystanders: Hashable {
+        let triggers: Int
+        let rules: Int
+        let foreignKeys: Int
+
+        var isNone: Bool { triggers + rules + foreignKeys == 0 }
+
+        /// As people read it: `2 triggers, 1 rule and 3 foreign keys`.
+        var text: String {
+            let counts = [(triggers, "trigger"), (rules, "rule"), (foreignKeys, "foreign key")]
+            let parts = counts.filter { $0.0 > 0 }.map { Finding.count($0.0, $0.1) }
+            guard parts.count > 1, let last = parts.last else { return parts.first ?? "nothing" }
+            return parts.dropLast().joined(separator: ", ") + " and " + last
+        }
+    }
+
+    var bystanders: Bystanders {
+        let moved = objects.filter { isMoved($0.name) }
+        return Bystanders(
+            triggers: moved.count { ["trigger", "always trigger"].contains($0.kind) },
+            rules: moved.count { $0.kind == "rule" },
+            foreignKeys: schema.foreignKeys.count { chosen.contains($0.table) || chosen.contains($0.referenced) }
+        )
+    }
+
     /// The objects of a kind, as people read their names.
     func names(of kind: String) -> [String] {
         objects.filter { $0.kind == kind }.map { $0.name.schema.isEmpty ? $0.name.name : $0.name.description }

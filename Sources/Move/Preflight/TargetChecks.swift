@@ -25,6 +25,7 @@ struct TargetChecks {
                 ServerChecks.walLevel(server, on: .target, otherwise: .warning),
                 ServerChecks.slots(server, on: .target, otherwise: .warning),
                 ServerChecks.senders(server, on: .target, otherwise: .warning),
+                replication,
             ]
         }
         findings += [maxWAL] + extensions + extensionVersions + [roles]
@@ -124,21 +125,19 @@ extension TargetChecks {
         )
     }
 
-    /// Whether triggers and foreign keys can be kept from acting on what is only replayed.
+    /// How triggers and foreign keys are kept from acting on what is only replayed.
     private var replicaRole: Finding {
-        let check = "target.replica_role"
-        guard let denial = target.denials[.replicaRole] else {
-            return Finding(check, .pass, "role \"\(server.role)\" can set session_replication_role")
-        }
-        return Finding(
-            check,
-            .blocker,
-            "role \"\(server.role)\" cannot set session_replication_role to \"replica\"",
-            detail: denial.description + "\nWithout it triggers would act on changes that they have acted on before.",
-            remedy: server.majorVersion >= 15
-                ? ["GRANT SET ON PARAMETER session_replication_role TO \(role.quoted);"]
-                : ["ALTER ROLE \(role.quoted) SUPERUSER;"]
+        ServerChecks.replicaRole(
+            server,
+            on: .target,
+            denial: target.denials[.replicaRole],
+            bystanders: source.bystanders
         )
+    }
+
+    /// Whether the stream of the way back may be opened here.
+    private var replication: Finding {
+        ServerChecks.replication(server, on: .target, denial: target.replicationDenial, otherwise: .warning)
     }
 
     private var origin: Finding {

@@ -15,9 +15,15 @@ struct TargetSurvey: Sendable {
     let collations: Set<String>
     let settings: [DatabaseSetting]
     let denials: [Probe.Attempt: PostgresError]
+    let replicationDenial: PostgresError?
 
     /// Reads it in half a dozen round trips.
-    static func read(_ connection: Connection, server: ServerSurvey) throws(PostgresError) -> TargetSurvey {
+    static func read(
+        _ connection: Connection,
+        server: ServerSurvey,
+        options: Preflight.Options
+    ) async throws -> TargetSurvey {
+        let streams = !options.isOnce && options.wantsRollback && !server.isStandby
         var roles: [String: Bool] = [:]
         for row in try connection.query(PreflightSQL.targetRoles) { roles[try row("name")] = try row("is_ours") }
         var names: [String: Set<String>] = [:]
@@ -35,7 +41,8 @@ struct TargetSurvey: Sendable {
             tablespaces: names["tablespace"] ?? [],
             collations: names["collation"] ?? [],
             settings: try DatabaseSetting.readAll(connection),
-            denials: server.isStandby ? [:] : try Probe.denials(of: Probe.Attempt.onTarget, on: connection)
+            denials: server.isStandby ? [:] : try Probe.denials(of: Probe.Attempt.onTarget, on: connection),
+            replicationDenial: streams ? try await Probe.replicationDenial(at: connection.target) : nil
         )
     }
 }

@@ -141,7 +141,7 @@ struct Repair: Sendable {
             try from.begin(sharing: snapshot)
             return try await withNeutralConnection(to: written, application: name, encoding: crossing.plan.encoding) {
                 to in
-                try to.execute("SET session_replication_role = replica; SET lock_timeout = '30s'")
+                try to.execute("\(crossing.plan.sessionRole.settings); SET lock_timeout = '30s'")
                 return try await body(from, to)
             }
         }

@@ -25,18 +25,27 @@ public struct Cleanup: Sendable {
 
     /// Takes back what the journal lists, the newest first, and marks each as removed.
     ///
-    /// May be run again after a failure. Locks are asked for a moment at a time.
+    /// May be run again after a failure. Locks are asked for a moment at a time. With `dropsCopy` nobody will need
+    /// what was set aside on the target's tables.
     @discardableResult
-    public func removeObjects(kinds: [String]? = nil, side: Journal.Side? = nil) async throws -> [Removed] {
+    public func removeObjects(
+        kinds: [String]? = nil,
+        side: Journal.Side? = nil,
+        dropsCopy: Bool = false
+    ) async throws -> [Removed] {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { journal in
             let objects = try Journal.objects(kinds: kinds, on: journal).filter { side == nil || $0.side == side }
             guard !objects.isEmpty else { return [] }
             return try await withNeutralConnection(to: endpoints.source, application: "martlet cleanup") { source in
                 var removed: [Removed] = []
                 for object in objects {
-                    try await undo(object, on: object.side == .source ? source : journal)
+                    let isDropped = dropsCopy && object.side == .target && SetAside.allKinds.contains(object.kind)
+                    let server = object.side == .source ? source : journal
+                    let left = isDropped ? nil : try await undo(object, on: server)
                     try Journal.noteRemoved(object, on: journal)
-                    removed.append(Removed(side: object.side.rawValue, kind: object.kind, name: object.name))
+                    guard !isDropped else { continue }
+                    if let left { try Journal.note(left, on: journal) }
+                    removed.append(Removed(side: object.side.rawValue, kind: object.kind, name: left ?? object.name))
                 }
                 return removed
             }
@@ -63,10 +72,41 @@ public struct Cleanup: Sendable {
         }
     }
 
-    private func undo(_ object: Journal.Object, on server: Connection) async throws {
-        guard object.kind != "slot", object.kind != Crossing.reverseSlotKind else {
-            return try server.execute(object.undo)
+    /// Takes one object back and marks it as removed; returns what had to be left as it is, for people.
+    func remove(_ object: Journal.Object) async throws -> String? {
+        let name = "martlet cleanup"
+        let left = try await withNeutralConnection(to: endpoints[object.side], application: name) { server in
+            try await undo(object, on: server)
         }
+        try await withNeutralConnection(to: endpoints.target, application: name) { journal in
+            try Journal.noteRemoved(object, on: journal)
+        }
+        return left
+    }
+
+    private func undo(_ object: Journal.Object, on server: Connection) async throws -> String? {
+        switch object.kind {
+        case "slot", Crossing.reverseSlotKind:
+            try server.execute(object.undo)
+        case ForeignKeysAside.validationKind:
+            return try validate(object, on: server)
+        default:
+            try await undoBehindGate(object, on: server)
+        }
+        return nil
+    }
+
+    /// It may take long, and waits for nobody who writes; so it is not given up when a lock is not got at once.
+    private func validate(_ object: Journal.Object, on server: Connection) throws(PostgresError) -> String? {
+        do {
+            try server.execute(object.undo)
+            return nil
+        } catch  where error.sqlState == "23503" {
+            return "foreign key \(object.name) stays NOT VALID: \(error.detail ?? error.message)"
+        }
+    }
+
+    private func undoBehindGate(_ object: Journal.Object, on server: Connection) async throws {
         if object.kind == Fence.kind {
             try Fence.open(on: server)
             try await Fence.drop(on: server)

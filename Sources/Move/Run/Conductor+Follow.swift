@@ -16,6 +16,9 @@ extension Conductor {
     /// Follows the source until something is asked that ends it.
     func follow() async throws -> Migration.Outcome? {
         let selection = try await run.sourceSelection()
+        if try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == true {
+            try await setAside(on: .target)
+        }
         let (plan, schema) = try await forwardPlan(selection)
         let crossing = Crossing(run: run, direction: .forward, plan: plan, selection: selection)
         let decision = try await withFollower(plan, schema: schema) { follower in
@@ -46,11 +49,12 @@ extension Conductor {
         let schema = try await withNeutralConnection(to: run.endpoints.source) { try Schema($0) }
         let crossing = Crossing(run: run, direction: .reverse, plan: plan, selection: selection)
         try await dropForwardSlot()
+        try await setAside(on: .source)
         let decision = try await withFollower(plan, schema: schema) { follower in
             run.monitor.watch(follower)
             follower.release()
             run.monitor.activity("waiting for changes")
-            let decision = try await serve(follower, crossing)
+            let decision = try await whileValidating(crossing) { try await serve(follower, crossing) }
             if case .crossed(let crossed, let request) = decision { try await openOldServer(crossed, request) }
             return decision
         }
@@ -112,6 +116,8 @@ extension Conductor {
         guard ContinuousClock.now >= next else { return }
         let drift = try await crossing.drift().map { "\($0.text)\n\($0.remedy.text);" }
         let new = try await crossing.newTables().map { "table \"\($0)\" is new, and is not moved" }
+        // Somebody may have made a trigger or a foreign key meanwhile.
+        try await setAside(on: crossing.direction.entered)
         run.monitor.note(drift: drift + new)
         next = .now + .seconds(60)
     }
@@ -202,12 +208,12 @@ extension Conductor {
         run.monitor.activity(outcome == .aborted ? "removing what was made" : "finishing")
         let ask = try JSONDecoder().decode(Ask.Stop.self, from: request.arguments)
         let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
-        let removed = try await cleanup.removeObjects()
+        let dropsCopy = outcome == .aborted && ask.dropsCopy
+        let removed = try await cleanup.removeObjects(dropsCopy: dropsCopy)
         try await withJournal { try Self.answer(request, removed, on: $0) }
         Milestone.reach("after the answer to the end")
         // The one who asked reads the answer before the journal goes.
         try await Task.sleep(for: .milliseconds(300))
-        let dropsCopy = outcome == .aborted && ask.dropsCopy
         try await cleanup.removeJournal(dropsCopy: dropsCopy)
         return outcome == .aborted && !dropsCopy ? .abortedKeepingCopy : outcome
     }
@@ -309,6 +315,7 @@ extension Conductor {
                 let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
                 try await cleanup.removeObjects(kinds: [Fence.kind, Crossing.reverseSlotKind])
                 try await cleanup.removeObjects(kinds: [ReplicaTriggers.kind], side: .source)
+                try await setAside(on: .target)
                 try enter(.following, on: journal)
             }
         }
@@ -346,6 +353,7 @@ extension Conductor {
         try await withJournal { journal in
             try await Journal.whileHolding(Phase.rollingBack.rawValue, on: journal) {
                 try await lowerFence(of: .target)
+                try await setAside(on: .source)
                 try enter(.reversing, on: journal)
             }
         }

@@ -32,6 +32,7 @@ struct Conductor: Sendable {
                     try Fence.open(on: source)
                     try await Fence.drop(on: source)
                 }
+                try await LateValidation().run(run, side: .source)
                 outcome = .rolledBack
             case .switched: outcome = .switched
             }
@@ -206,7 +207,7 @@ struct Conductor: Sendable {
             target: endpoints.target,
             encoding: run.targetEncoding,
             jobs: run.options.jobs,
-            isReplica: !run.options.isOnce,
+            isReplica: !run.options.isOnce && run.options.sessionRoles.target == .replica,
             progress: progress
         )
         try await loader.load(

@@ -173,6 +173,9 @@ public struct Migration: Sendable {
             "SELECT system_identifier::text AS system, current_database() AS database FROM pg_control_system()"
         ).first
         guard let facts else { throw PostgresError("the source does not tell its system identifier") }
+        var options = options
+        // A copy that follows nothing writes to tables before they have triggers.
+        if !options.isOnce { options.sessionRoles = try SessionRoles.allowed(source: source, target: journal) }
         let migration = Journal.Migration(
             id: Names.newID(),
             phase: Phase.planned.rawValue,

@@ -53,6 +53,7 @@ struct Run: Sendable {
             isBinary: selection.isBinary,
             confirmation: options.confirmation,
             encoding: targetEncoding,
+            sessionRole: options.sessionRoles.target,
             spoolDirectory: directory.appending(path: "spool-forward")
         )
     }
@@ -72,6 +73,7 @@ struct Run: Sendable {
             isBinary: selection.isBinary,
             confirmation: .applied,
             encoding: sourceEncoding,
+            sessionRole: options.sessionRoles.source,
             spoolDirectory: directory.appending(path: "spool-reverse")
         )
     }

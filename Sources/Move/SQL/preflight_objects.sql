@@ -24,9 +24,9 @@ SELECT 'rule', r.nspname, r.relname, (pg_identify_object('pg_rewrite'::regclass,
   FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
  WHERE r.relkind IN ('r', 'p')
 UNION ALL
-SELECT CASE t.tgenabled WHEN 'A' THEN 'always trigger' ELSE 'replica trigger' END, r.nspname, r.relname, t.tgname
+SELECT CASE t.tgenabled WHEN 'A' THEN 'always trigger' WHEN 'R' THEN 'replica trigger' ELSE 'trigger' END, r.nspname, r.relname, t.tgname
   FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid
- WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled IN ('A', 'R')
+ WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
 UNION ALL
 SELECT 'deferrable constraint', r.nspname, r.relname, k.conname
   FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid

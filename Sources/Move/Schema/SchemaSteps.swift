@@ -36,7 +36,7 @@ struct SchemaSteps: Sendable {
         }
         try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
             // A copy that follows nothing does without the right to it.
-            if !options.isOnce { try connection.execute("SET session_replication_role = replica") }
+            if !options.isOnce { try connection.execute(options.sessionRoles.target.settings) }
             try await connection.transaction {
                 try connection.execute(tables)
                 try connection.execute("RESET search_path")
@@ -51,7 +51,7 @@ struct SchemaSteps: Sendable {
     /// looking at rows, then validated side by side.
     func makeConstraints(_ selection: Selection) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet constraints") { connection in
-            if !options.isOnce { try connection.execute("SET session_replication_role = replica") }
+            if !options.isOnce { try connection.execute(options.sessionRoles.target.settings) }
             let keys = foreignKeys(selection)
             let existing = try existingConstraints(on: connection)
             for (table, key) in keys where !existing.contains(Self.id(table, key)) {
@@ -137,7 +137,8 @@ struct SchemaSteps: Sendable {
                 if !options.isOnce {
                     try await withNeutralConnection(to: endpoints.target) { journal in
                         let tables = try Schema(connection).tables.map(\.oid)
-                        try ReplicaTriggers(side: .target, tables: tables).suspend(on: connection, journal: journal)
+                        try SetAside(side: .target, role: options.sessionRoles.target, tables: tables)
+                            .suspend(on: connection, journal: journal)
                     }
                 }
                 try Journal.noteConstraints(on: connection)

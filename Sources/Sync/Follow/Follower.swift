@@ -28,6 +28,8 @@ public struct FollowPlan: Sendable {
     public var confirmation: Confirmation
     /// The encoding of the target database.
     public var encoding: String
+    /// How sessions write to the target.
+    public var sessionRole: SessionRole
     /// A folder of this stream's own for the spool.
     public var spoolDirectory: URL
 
@@ -45,6 +47,7 @@ public struct FollowPlan: Sendable {
         isBinary: Bool,
         confirmation: Confirmation,
         encoding: String,
+        sessionRole: SessionRole = .replica,
         spoolDirectory: URL
     ) {
         self.source = source
@@ -59,6 +62,7 @@ public struct FollowPlan: Sendable {
         self.isBinary = isBinary
         self.confirmation = confirmation
         self.encoding = encoding
+        self.sessionRole = sessionRole
         self.spoolDirectory = spoolDirectory
     }
 }

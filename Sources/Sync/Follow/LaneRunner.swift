@@ -92,7 +92,7 @@ struct LaneRunner {
         ) { connection in
             try connection.execute(
                 """
-                SET session_replication_role = replica; SET plan_cache_mode = force_generic_plan; SET jit = off;
+                \(plan.sessionRole.settings); SET plan_cache_mode = force_generic_plan; SET jit = off;
                 SET lock_timeout = '30s'
                 """
             )

@@ -114,9 +114,10 @@ struct EndOfMove {
                     // Another martlet may have gone on until a moment ago.
                     try check(try await asker.migration())
                     let cleanup = Cleanup(endpoints: endpoints, directory: directory)
-                    let rest = try await cleanup.removeObjects()
                     // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
-                    try await cleanup.removeJournal(dropsCopy: kind == "abort" && dropsCopy)
+                    let dropsCopy = kind == "abort" && dropsCopy
+                    let rest = try await cleanup.removeObjects(dropsCopy: dropsCopy)
+                    try await cleanup.removeJournal(dropsCopy: dropsCopy)
                     return (removed ?? []) + rest
                 }
             }

@@ -90,20 +90,61 @@ struct PreflightRightsTests {
         }
     }
 
-    @Test func `a plain role may not write a target, until each remedy was run as it is printed`() async throws {
+    @Test func `a plain role may not write a target, until the remedy was run as it is printed`() async throws {
         let pair = DatabasePair.current
         try await withRole(on: pair.target) { _, place in
             let before = try await Preflight.run(source: pair.source, target: place, options: .init())
-            for check in ["target.create", "target.replica_role"] {
-                let finding = try #require(before[check].first)
-                #expect(finding.level == .blocker)
-                try await run(finding.remedy, on: pair.target)
-            }
+            let finding = try #require(before["target.create"].first)
+            #expect(finding.level == .blocker)
+            try await run(finding.remedy, on: pair.target)
             // Origins are a help, not a need.
             #expect(before["target.origin"].map(\.level) == [.pass])
             let after = try await Preflight.run(source: pair.source, target: place, options: .init())
             #expect(after["target.create"].map(\.level) == [.pass])
+        }
+    }
+
+    @Test func `a role that cannot be a replica is told what is set aside, and what spares it that`() async throws {
+        let pair = DatabasePair.current
+        try await withRole(on: pair.target, attributes: "REPLICATION") { role, place in
+            let empty = try await Preflight.run(source: pair.source, target: place, options: .init())
+            #expect(empty["target.replica_role"].map(\.level) == [.pass])
+            try await run(
+                "CREATE TABLE a (id int PRIMARY KEY)",
+                "CREATE TABLE b (id int REFERENCES a)",
+                "CREATE TRIGGER t BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+                on: pair.source
+            )
+            let before = try await Preflight.run(source: pair.source, target: place, options: .init())
+            let finding = try #require(before["target.replica_role"].first)
+            #expect(finding.level == .warning)
+            #expect(
+                finding.message == """
+                    1 trigger and 1 foreign key will be set aside on the target while martlet writes there, \
+                    because role "\(role.name)" cannot set session_replication_role
+                    """
+            )
+            #expect(before["source.replica_role"].map(\.level) == [.pass])
+            try await run(finding.remedy, on: pair.target)
+            let after = try await Preflight.run(source: pair.source, target: place, options: .init())
             #expect(after["target.replica_role"].map(\.level) == [.pass])
+        }
+    }
+
+    @Test func `a role that may not replicate on the target has no way back, until the remedy was run`() async throws {
+        let pair = DatabasePair.current
+        try await withRole(on: pair.target) { _, place in
+            let before = try await Preflight.run(source: pair.source, target: place, options: .init())
+            let finding = try #require(before["target.replication"].first)
+            #expect(finding.level == .warning)
+            #expect(finding.message.hasSuffix("may not replicate, so a cutover is possible only without a way back"))
+            var options = Preflight.Options()
+            options.wantsRollback = false
+            let without = try await Preflight.run(source: pair.source, target: place, options: options)
+            #expect(without["target.replication"] == [])
+            try await run(finding.remedy, on: pair.target)
+            let after = try await Preflight.run(source: pair.source, target: place, options: .init())
+            #expect(after["target.replication"].map(\.level) == [.pass])
         }
     }
 
