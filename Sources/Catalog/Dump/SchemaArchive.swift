@@ -28,6 +28,33 @@ public struct SchemaArchive: Sendable {
         let id: Int
         /// The numbers of the lines that must come before it.
         var needs: Set<Int> = []
+
+        /// What an entry is, as far as it matters when.
+        public enum Kind: Sendable, Hashable {
+            /// A schema.
+            case schema
+            /// GRANT and REVOKE.
+            case privileges
+            /// ALTER DEFAULT PRIVILEGES.
+            case defaultPrivileges
+            /// Anything else.
+            case other
+        }
+
+        /// What it is.
+        public var kind: Kind {
+            if description.hasPrefix("SCHEMA - ") { return .schema }
+            if description.hasPrefix("ACL ") { return .privileges }
+            return description.hasPrefix("DEFAULT ACL ") ? .defaultPrivileges : .other
+        }
+
+        /// Whether it is a schema, or what is granted on one; of this name or, without one, of any.
+        ///
+        /// The owner, who comes last, may be missing, and is looked at by nobody.
+        public func isOfSchema(_ name: String? = nil) -> Bool {
+            let starts = ["SCHEMA - ", "ACL - SCHEMA "].map { $0 + (name.map { $0 + " " } ?? "") }
+            return starts.contains { description.hasPrefix($0) }
+        }
     }
 
     private let programs: Installation
@@ -86,16 +113,34 @@ public struct SchemaArchive: Sendable {
     }
 
     /// Leaves objects out, with their comments, privileges and labels.
+    func leavingOut(_ dependents: [Dependent]) -> SchemaArchive {
+        leavingOut(Dependent.places(of: dependents))
+    }
+
+    /// Leaves objects out by their OIDs in each catalog, with their comments, privileges and labels, and a publication's tables.
     ///
     /// What is in no catalog of its own (OID 0) is about the object that it needs.
-    func leavingOut(_ dependents: [Dependent]) -> SchemaArchive {
-        let places = Dependent.places(of: dependents)
+    public func leavingOut(_ places: [UInt32: Set<UInt32>]) -> SchemaArchive {
         let gone = entries.filter { places[$0.catalog]?.contains($0.oid) == true }
         let numbers = Set(gone.map(\.id))
-        let rest = entries.filter { entry in
-            !numbers.contains(entry.id) && (entry.oid != 0 || numbers.isDisjoint(with: entry.needs))
+        return leavingOut { entry in
+            let isPart = entry.oid == 0 || entry.description.hasPrefix("PUBLICATION TABLE")
+            return numbers.contains(entry.id) || isPart && !numbers.isDisjoint(with: entry.needs)
         }
+    }
+
+    /// Leaves single entries out.
+    public func leavingOut(where isLeftOut: (Entry) -> Bool) -> SchemaArchive {
+        let rest = entries.filter { !isLeftOut($0) }
         return SchemaArchive(programs: programs, options: options, file: file, entries: rest)
+    }
+
+    /// Leaves out privileges on what is not in the archive: objects of the system and of extensions.
+    public func leavingOutForeignPrivileges() -> SchemaArchive {
+        let numbers = Set(entries.map(\.id))
+        return leavingOut { entry in
+            entry.kind == .privileges && numbers.isDisjoint(with: entry.needs) && !entry.isOfSchema("public")
+        }
     }
 
     /// The statements of a section, of those entries that `isIncluded` chooses.

@@ -51,7 +51,7 @@ public enum Preflight {
                     return findings(source: survey, target: nil, options: options)
                         .adding(ServerChecks.first(of: server, on: .target), target: server.facts)
                 }
-                let target = try await TargetSurvey.read(connection, server: server, options: options)
+                let target = try await TargetSurvey.read(connection, server: server, for: survey, options: options)
                 return findings(source: survey, target: target, options: options)
             }
         }

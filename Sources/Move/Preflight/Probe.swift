@@ -44,18 +44,25 @@ enum Probe {
     ) throws(PostgresError) -> [Attempt: PostgresError] {
         try connection.execute("BEGIN READ WRITE; SET LOCAL lock_timeout = '2s'")
         var denials: [Attempt: PostgresError] = [:]
-        for attempt in attempts {
-            do throws(PostgresError) {
-                try connection.execute("SAVEPOINT probe")
-                try connection.execute(attempt.sql)
-            } catch {
-                if error.isConnectionLoss || error.sqlState == PostgresError.cancelled.sqlState { throw error }
-                denials[attempt] = error
-            }
-            try connection.execute("ROLLBACK TO SAVEPOINT probe")
-        }
+        for attempt in attempts { denials[attempt] = try denial(of: attempt.sql, on: connection) }
         try connection.execute("ROLLBACK")
         return denials
+    }
+
+    /// Tries one in a savepoint of the transaction that is open; returns why not.
+    ///
+    /// - Throws: only when the session is lost or the task is cancelled.
+    static func denial(of attempt: SQL, on connection: Connection) throws(PostgresError) -> PostgresError? {
+        var denial: PostgresError?
+        do throws(PostgresError) {
+            try connection.execute("SAVEPOINT probe")
+            try connection.execute(attempt)
+        } catch {
+            if error.isConnectionLoss || error.sqlState == PostgresError.cancelled.sqlState { throw error }
+            denial = error
+        }
+        try connection.execute("ROLLBACK TO SAVEPOINT probe")
+        return denial
     }
 
     /// Opens a session that may replicate, the way the stream will: rights and pg_hba.conf both have their say.

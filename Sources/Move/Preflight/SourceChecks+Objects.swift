@@ -148,7 +148,7 @@ extension SourceChecks {
         return Finding(
             "source.event_triggers",
             .warning,
-            "\(Finding.count(names.count, "event trigger")) will be made on the target, which needs a superuser there",
+            "\(Finding.count(names.count, "event trigger needs", "event triggers need")) a superuser to be made on the target",
             detail: "\(Finding.named(names)) On the source they see what martlet makes for the move."
         )
     }

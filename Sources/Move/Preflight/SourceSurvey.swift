@@ -30,6 +30,15 @@ struct SourceSurvey: Sendable {
         let relation: QualifiedName?
     }
 
+    /// Who owns something in which schema; without a schema, in the database itself.
+    struct Ownership: Sendable, Hashable {
+        let owner: String
+        let schema: String?
+        let schemaOwner: String?
+        /// Whether a grant that a dump carries along lets him create there.
+        let isGranted: Bool
+    }
+
     /// An extension, installed or available.
     struct Extension: Sendable, Hashable {
         let name: String
@@ -52,7 +61,10 @@ struct SourceSurvey: Sendable {
     let transactions: [OpenTransaction]
     let subscriptions: [String]
     let roles: [RoleUse]
+    let ownerships: [Ownership]
     let extensions: [Extension]
+    /// What only a superuser can make.
+    let privileged: [PrivilegedObject]
     /// Settings of the database, and of roles in it.
     let settings: [DatabaseSetting]
     let denials: [Probe.Attempt: PostgresError]
@@ -87,7 +99,9 @@ struct SourceSurvey: Sendable {
                 try row("name")
             },
             roles: try roles(connection),
+            ownerships: try ownerships(connection),
             extensions: try extensions(connection),
+            privileged: try PrivilegedObject.readAll(connection),
             settings: try DatabaseSetting.readAll(connection),
             denials: follows ? try Probe.denials(of: Probe.Attempt.onSource, on: connection) : [:],
             replicationDenial: follows ? try await Probe.replicationDenial(at: connection.target) : nil
@@ -128,6 +142,17 @@ struct SourceSurvey: Sendable {
         }
     }
 
+    private static func ownerships(_ connection: Connection) throws(PostgresError) -> [Ownership] {
+        try connection.query(PreflightSQL.owners).map { row throws(PostgresError) in
+            Ownership(
+                owner: try row("owner"),
+                schema: try row.optional("schema"),
+                schemaOwner: try row.optional("schema_owner"),
+                isGranted: try row("is_granted")
+            )
+        }
+    }
+
     /// Reads the extensions of either side.
     static func extensions(_ connection: Connection) throws(PostgresError) -> [Extension] {
         try connection.query(PreflightSQL.extensions).map { row throws(PostgresError) in
@@ -144,6 +169,14 @@ struct SourceSurvey: Sendable {
     func isMoved(_ relation: QualifiedName) -> Bool {
         guard let table = schema.table(named: relation) else { return !left.contains(relation) }
         return chosen.contains(table.oid)
+    }
+
+    /// Those of the privileged objects that are moved.
+    var needs: Set<PrivilegedObject.Need> { Set(movedPrivileged.map(\.need)) }
+
+    var movedPrivileged: [PrivilegedObject] {
+        let places = Set(dependents.map { [$0.catalog, $0.oid] })
+        return privileged.filter { !places.contains([$0.catalog, $0.oid]) }
     }
 
     /// What acts by itself when rows of tables that are moved change.

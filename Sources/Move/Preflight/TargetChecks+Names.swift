@@ -124,7 +124,7 @@ extension TargetChecks {
             source: source.extensions,
             target: target.extensions,
             major: server.majorVersion,
-            isSuperuser: server.isSuperuser
+            denied: Set(target.extensionDenials.keys)
         )
     }
 
@@ -133,21 +133,22 @@ extension TargetChecks {
         source: [SourceSurvey.Extension],
         target: [SourceSurvey.Extension],
         major: Int,
-        isSuperuser: Bool
+        denied: Set<String>
     ) -> [Finding] {
         let check = "target.extensions"
         let there = Dictionary(target.map { ($0.name, $0) }) { first, _ in first }
         let used = source.filter { $0.installed != nil }.map(\.name)
         var findings = used.filter { there[$0] == nil }.map { missing($0, check: check, major: major) }
-        let locked = used.compactMap { there[$0] }.filter { $0.installed == nil && $0.needsSuperuser && !isSuperuser }
+        let locked = used.filter { denied.contains($0) }
         if !locked.isEmpty {
             findings.append(
                 Finding(
                     check,
-                    .warning,
+                    .blocker,
                     "only a superuser can create \(Finding.count(locked.count, "extension"))",
-                    detail: "Some providers allow it all the same; otherwise let one do it beforehand.",
-                    remedy: locked.map { "CREATE EXTENSION \(Identifier($0.name).quoted);" }
+                    detail:
+                        "It was tried, and refused. Let a superuser do it beforehand, or whom the provider lets do it.",
+                    remedy: locked.map { "CREATE EXTENSION \(Identifier($0).quoted);" }
                 )
             )
         }

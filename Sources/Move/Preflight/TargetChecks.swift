@@ -29,7 +29,8 @@ struct TargetChecks {
             ]
         }
         findings += [maxWAL] + extensions + extensionVersions + [roles]
-        return findings + [ownerRights, forcedRowSecurity, tablespaces].compactMap(\.self)
+        findings += [ownerRights, forcedRowSecurity, tablespaces, closedTablespaces].compactMap(\.self)
+        return findings + ownersWithoutRoom + privileged
     }
 
     /// Whether the target is the source.
@@ -152,20 +153,6 @@ extension TargetChecks {
             detail:
                 "Only who subscribes to the target and wants to tell moved rows from others (origin = none) needs the "
                 + "mark. Role \"\(server.role)\" may not make one: \(denial.message)."
-        )
-    }
-
-    /// Whether we may make each owner the owner of what he owned; ALTER … OWNER TO wants membership.
-    private var ownerRights: Finding? {
-        guard options.keepsOwners, !server.isSuperuser else { return nil }
-        let owners = Set(roleUses.filter(\.isOwner).map(\.role)).filter { target.roles[$0] == false }.sorted()
-        guard !owners.isEmpty else { return nil }
-        return Finding(
-            "target.owner_rights",
-            .blocker,
-            "role \"\(server.role)\" cannot make \(Finding.list(owners)) the owner of anything",
-            detail: "It must be a member. --no-owner leaves all to role \"\(server.role)\".",
-            remedy: owners.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted);" }
         )
     }
 

@@ -11,16 +11,25 @@ struct TargetSurvey: Sendable {
     let occupants: [QualifiedName]
     /// A migration that was begun and not yet finished.
     let migration: Journal.Migration?
+    /// The roles that may create in the database, and in each schema that is there.
+    let creators: [String?: Set<String>]
     let tablespaces: Set<String>
+    /// Those of the tablespaces that we may not put anything into.
+    let closedTablespaces: Set<String>
     let collations: Set<String>
     let settings: [DatabaseSetting]
     let denials: [Probe.Attempt: PostgresError]
+    /// Why what only a superuser can make by nature cannot be made.
+    let privilegeDenials: [PrivilegedObject.Need: PostgresError]
+    /// Why an extension that needs a superuser by nature cannot be made.
+    let extensionDenials: [String: PostgresError]
     let replicationDenial: PostgresError?
 
     /// Reads it in half a dozen round trips.
     static func read(
         _ connection: Connection,
         server: ServerSurvey,
+        for source: SourceSurvey,
         options: Preflight.Options
     ) async throws -> TargetSurvey {
         let streams = !options.isOnce && options.wantsRollback && !server.isStandby
@@ -30,19 +39,48 @@ struct TargetSurvey: Sendable {
         for row in try connection.query(PreflightSQL.names) {
             names[try row("kind"), default: []].insert(try row("name"))
         }
+        var creators: [String?: Set<String>] = [:]
+        for row in try connection.query(PreflightSQL.creators) {
+            creators[try row.optional("schema"), default: []].insert(try row("role"))
+        }
+        let extensions = try SourceSurvey.extensions(connection)
+        let canTry = !server.isStandby && !server.isSuperuser
         return TargetSurvey(
             server: server,
-            extensions: try SourceSurvey.extensions(connection),
+            extensions: extensions,
             roles: roles,
             occupants: try connection.query(PreflightSQL.occupants).map { row throws(PostgresError) in
                 QualifiedName(schema: try row("schema"), name: try row("name"))
             },
             migration: try Journal.migration(on: connection),
+            creators: creators,
             tablespaces: names["tablespace"] ?? [],
+            closedTablespaces: names["closed tablespace"] ?? [],
             collations: names["collation"] ?? [],
             settings: try DatabaseSetting.readAll(connection),
             denials: server.isStandby ? [:] : try Probe.denials(of: Probe.Attempt.onTarget, on: connection),
+            privilegeDenials: canTry ? try PrivilegedObject.Need.denials(of: source.needs, on: connection) : [:],
+            extensionDenials: canTry ? try denials(of: source.extensions, among: extensions, on: connection) : [:],
             replicationDenial: streams ? try await Probe.replicationDenial(at: connection.target) : nil
         )
+    }
+
+    /// Tries to create the extensions that need a superuser by nature, in one transaction that is rolled back.
+    private static func denials(
+        of used: [SourceSurvey.Extension],
+        among available: [SourceSurvey.Extension],
+        on connection: Connection
+    ) throws(PostgresError) -> [String: PostgresError] {
+        let names = Set(used.filter { $0.installed != nil }.map(\.name))
+        let locked = available.filter { names.contains($0.name) && $0.installed == nil && $0.needsSuperuser }
+        guard !locked.isEmpty else { return [:] }
+        var denials: [String: PostgresError] = [:]
+        try connection.execute("BEGIN READ WRITE; SET LOCAL lock_timeout = '2s'; SET LOCAL client_min_messages = error")
+        for one in locked {
+            let attempt: SQL = "CREATE EXTENSION \(Identifier(one.name)) CASCADE"
+            denials[one.name] = try Probe.denial(of: attempt, on: connection)
+        }
+        try connection.execute("ROLLBACK")
+        return denials
     }
 }

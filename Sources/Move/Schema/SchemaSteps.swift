@@ -17,7 +17,7 @@ struct SchemaSteps: Sendable {
     func makeTables(_ selection: Selection, snapshot: Snapshot, sourceMajor: Int) async throws {
         let programs = try await Installation.client(atLeast: sourceMajor)
         let dependents = try await dependents(selection, snapshot)
-        let archive = try await SchemaArchive.dump(
+        let whole = try await SchemaArchive.dump(
             endpoints.source,
             snapshot: snapshot.id,
             excluding: selection.excluded.map(\.name),
@@ -26,21 +26,24 @@ struct SchemaSteps: Sendable {
             with: programs,
             to: archiveFile
         )
-        let tables = try await archive.script(.preData) { _ in true }
+        let rights = try await RestoreRights.read(endpoints)
+        let archive = rights.archive(whole)
+        let tables = try await rights.scripts(.preData, of: archive)
         let ours = try await ownPublication()
         let built = Set(
             selection.tables.flatMap(\.indexes).flatMap { [$0.oid] }
         )
-        let rest = try await archive.script(.postData) { entry in
-            !isBuiltByUs(entry, indexes: built) && !ours.contains(entry.oid)
-        }
+        let rest = try await rights.scripts(
+            .postData,
+            of: archive.leavingOut { isBuiltByUs($0, indexes: built) || ours.contains($0.oid) }
+        )
         try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
             // A copy that follows nothing does without the right to it.
             if !options.isOnce { try connection.execute(options.sessionRoles.target.settings) }
             try await connection.transaction {
-                try connection.execute(tables)
+                for script in tables { try connection.execute(script) }
                 try connection.execute("RESET search_path")
-                try Journal.noteSchema(rest: rest, on: connection)
+                try Journal.noteSchema(rest: .joined(rest, separator: "\n"), on: connection)
             }
         }
     }

@@ -117,7 +117,7 @@ struct ComparisonTests {
             source: [ext(name, "1.0", "1.0")],
             target: [ext("plpgsql", "1.0", "1.0")],
             major: 17,
-            isSuperuser: true
+            denied: []
         )
         #expect(findings.map(\.level) == [.blocker])
         #expect(findings.first?.remedy == ["apt-get install \(package)", "CREATE EXTENSION \"\(name)\";"])
@@ -125,10 +125,10 @@ struct ComparisonTests {
 
     @Test func `an extension that PostgreSQL no longer has is to be dropped, not installed`() {
         let source = [ext("adminpack", "2.1", "2.1")]
-        let found = TargetChecks.extensions(source: source, target: [], major: 17, isSuperuser: true)
+        let found = TargetChecks.extensions(source: source, target: [], major: 17, denied: [])
         #expect(found.map(\.level) == [.blocker])
         #expect(found.first?.remedy == ["DROP EXTENSION \"adminpack\";"])
-        let before = TargetChecks.extensions(source: source, target: [], major: 16, isSuperuser: true)
+        let before = TargetChecks.extensions(source: source, target: [], major: 16, denied: [])
         #expect(before.first?.remedy.first == "apt-get install postgresql-16")
     }
 
@@ -142,11 +142,11 @@ struct ComparisonTests {
         )
     }
 
-    @Test func `an extension that only a superuser creates is a warning to others`() {
+    @Test func `an extension that only a superuser creates blocks others`() {
         let source = [ext("file_fdw", "1.0", "1.0", locked: true)]
         let target = [ext("file_fdw", nil, "1.0", locked: true)]
-        for (isSuperuser, level) in [(true, Finding.Level.pass), (false, .warning)] {
-            let found = TargetChecks.extensions(source: source, target: target, major: 17, isSuperuser: isSuperuser)
+        for (denied, level) in [([], Finding.Level.pass), (["file_fdw"], .blocker)] {
+            let found = TargetChecks.extensions(source: source, target: target, major: 17, denied: Set(denied))
             #expect(found.map(\.level) == [level])
         }
     }

@@ -1,0 +1,79 @@
+import Catalog
+import Postgres
+
+/// What of a dump the role of the target may restore, and in which order it can.
+///
+/// A superuser restores it as it is. Anybody else makes schemas first, with what is granted on them, because an owner must be
+/// able to create what he is made the owner of; then all the rest; privileges come last, each granted by the owner,
+/// whoever granted it on the source. What was tried and refused is left out, as the preflight has told.
+struct RestoreRights: Sendable {
+    private let isSuperuser: Bool
+    /// What cannot be made: OIDs on the source by their catalog.
+    private let leftOut: [UInt32: Set<UInt32>]
+    private let leavesOutLabels: Bool
+    /// Extensions of the target that belong to somebody else.
+    private let foreignExtensions: Set<String>
+    private let ownsPublic: Bool
+
+    /// Asks both servers; changes nothing.
+    static func read(_ endpoints: Endpoints) async throws -> RestoreRights {
+        let objects = try await withNeutralConnection(to: endpoints.source) { try PrivilegedObject.readAll($0) }
+        return try await withNeutralConnection(to: endpoints.target) { target in
+            let facts = try target.query(
+                """
+                SELECT rolsuper, (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public') AS owns_public
+                  FROM pg_roles WHERE rolname = current_user
+                """
+            ).first
+            let isSuperuser = try facts?("rolsuper", as: Bool.self) ?? false
+            let needs = Set(isSuperuser ? [] : objects.map(\.need).filter(\.kind.canBeLeftOut))
+            let denials = try PrivilegedObject.Need.denials(of: needs, on: target)
+            let denied = objects.filter { denials[$0.need] != nil }
+            let foreign = try target.query("SELECT extname FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')")
+            return RestoreRights(
+                isSuperuser: isSuperuser,
+                leftOut: Dictionary(
+                    grouping: denied.filter { ![.label, .grant, .privilege].contains($0.need.kind) },
+                    by: \.catalog
+                ).mapValues { Set($0.map(\.oid)) },
+                leavesOutLabels: denied.contains { $0.need.kind == .label },
+                foreignExtensions: Set(try foreign.map { row throws(PostgresError) in try row("extname") }),
+                ownsPublic: try facts?.optional("owns_public") ?? false
+            )
+        }
+    }
+
+    /// The archive without what cannot be made.
+    func archive(_ archive: SchemaArchive) -> SchemaArchive {
+        guard !isSuperuser else { return archive }
+        return archive.leavingOutForeignPrivileges().leavingOut(leftOut).leavingOut { entry in
+            // Whose it is, is not ours to say; what is granted on it is, when it is ours.
+            // PostgreSQL's own schema public has this OID in every database.
+            if entry.kind == .schema { return entry.oid == 2200 }
+            if entry.isOfSchema("public") { return !ownsPublic }
+            if entry.description.hasPrefix("COMMENT - SCHEMA public ") { return !ownsPublic }
+            if entry.description.hasPrefix("SECURITY LABEL ") { return leavesOutLabels }
+            return foreignExtensions.contains { entry.description.hasPrefix("COMMENT - EXTENSION \($0) ") }
+        }
+    }
+
+    /// The statements of a section, in the order in which they can be run.
+    func scripts(_ section: SchemaArchive.Section, of archive: SchemaArchive) async throws -> [SQL] {
+        guard !isSuperuser else { return [try await archive.script(section) { _ in true }] }
+        let isPrivilege = { (entry: SchemaArchive.Entry) in [.privileges, .defaultPrivileges].contains(entry.kind) }
+        let schemas = try await archive.script(section) { $0.isOfSchema() }
+        let objects = try await archive.script(section) { !$0.isOfSchema() && !isPrivilege($0) }
+        let privileges = try await archive.script(section) { !$0.isOfSchema() && isPrivilege($0) }
+        return [Self.withoutGrantors(schemas), objects, Self.withoutGrantors(privileges)]
+    }
+
+    /// Has owners grant, where pg_dump grants as the one who has granted.
+    ///
+    /// There is nothing else in these statements than names, each on one line.
+    private static func withoutGrantors(_ script: SQL) -> SQL {
+        let lines = script.text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+            !line.hasPrefix("SET SESSION AUTHORIZATION ") && !line.hasPrefix("RESET SESSION AUTHORIZATION;")
+        }
+        return SQL(trusting: lines.joined(separator: "\n"))
+    }
+}
