@@ -19,6 +19,8 @@ let package = Package(
         .library(name: "Catalog", targets: ["Catalog"]),
         .library(name: "Cluster", targets: ["Cluster"]),
         .library(name: "Postgres", targets: ["Postgres"]),
+        // A product because a library that is loaded into another program has to be a file.
+        .library(name: "TimeOfDay", type: .dynamic, targets: ["TimeOfDay"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -71,6 +73,7 @@ let package = Package(
             dependencies: ["Cluster", "Move", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: settings
         ),
+        .target(name: "TimeOfDay", path: "Tests/TimeOfDay", publicHeadersPath: "include"),
         .target(
             name: "TestSupport",
             dependencies: [

@@ -7,9 +7,6 @@ public struct MartletProgram: Sendable {
     /// Variables of the environment, on top of those of the tests.
     public var environment: [String: String]
 
-    /// A program that becomes martlet, such as `/usr/bin/env`; nil starts martlet itself.
-    public var launcher: String?
-
     /// The program with these variables of the environment.
     public init(environment: [String: String] = [:]) {
         self.environment = environment
@@ -44,8 +41,8 @@ public struct MartletProgram: Sendable {
         var variables: [Environment.Key: String?] = ["NO_COLOR": "1"]
         for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
         let result = try await Subprocess.run(
-            .path(FilePath(launcher ?? Self.path)),
-            arguments: Arguments(launcher == nil ? arguments : [Self.path] + arguments),
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
             environment: .inherit.updating(variables),
             input: .none,
             output: .string(limit: 1 << 20),

@@ -22,7 +22,7 @@ public final class Switchboard: Sendable {
     }
 
     private let line: Mutex<Line>
-    private let condition = NSCondition()
+    private let bell = Bell()
 
     /// Starts with one server.
     public init(_ first: Line) {
@@ -35,18 +35,11 @@ public final class Switchboard: Sendable {
     /// Sends everybody to a server, and wakes those who wait for that.
     public func connect(to next: Line) {
         line.withLock { $0 = next }
-        condition.lock()
-        condition.broadcast()
-        condition.unlock()
+        bell.ring()
     }
 
-    /// Blocks the calling thread until another server than `old` is named, or for at most `limit` seconds.
-    func wait(after old: Line, atMost limit: Double) {
-        let deadline = Date(timeIntervalSinceNow: limit)
-        condition.lock()
-        defer { condition.unlock() }
-        while current == old {
-            guard condition.wait(until: deadline) else { return }
-        }
+    /// Blocks the calling thread until another server than `old` is named, or for at most `limit`.
+    func wait(after old: Line, atMost limit: Duration) {
+        _ = bell.wait(until: .now + limit) { current != old }
     }
 }

@@ -54,7 +54,7 @@ struct WorkloadSession {
             } catch let error as PostgresError where error.isConnectionLoss && !Task.isCancelled {
                 tally.errors[error.sqlState ?? "", default: 0] += 1
                 workload.note(tally, writer: isWriter, number: number)
-                switchboard.wait(after: line, atMost: 0.02)
+                switchboard.wait(after: line, atMost: .milliseconds(20))
             }
         }
     }
@@ -122,7 +122,7 @@ struct WorkloadSession {
         if error.sqlState == "25006" {
             tally.retries += 1
             refusals += 1
-            switchboard.wait(after: line, atMost: 0.02)
+            switchboard.wait(after: line, atMost: .milliseconds(20))
         } else if error.isTransient {
             tally.retries += 1
         } else {

@@ -305,7 +305,7 @@ struct Crossing: Sendable {
             try await withNeutralConnection(to: entered, application: "martlet crossing") { other in
                 try await crossed.report.measure("drain") {
                     let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
-                    try await follower.pass(try row?("lsn") ?? .zero, on: left, within: 30)
+                    try await follower.pass(try row?("lsn") ?? .zero, on: left, within: .seconds(30))
                     follower.hold()
                     // One that was left behind on the way here is not among what changed.
                     if let table = follower.standing.first { throw table.error }

@@ -70,7 +70,7 @@ extension Conductor {
             if latest > plan.start {
                 run.monitor.activity("catching up with the last table")
                 follower.release(upTo: latest)
-                try await follower.pass(latest, on: plan.source, within: 24 * 3600)
+                try await follower.pass(latest, on: plan.source, within: .seconds(24 * 3600))
             }
             // Validation would find rows that refer to what a table still lacks.
             while let table = follower.standing.first {
@@ -283,8 +283,8 @@ extension Conductor {
                     try Follower.beat(target)
                     return try target.query("SELECT pg_current_wal_insert_lsn() AS lsn").first?("lsn", as: LSN.self)
                 }
-                try await follower.pass(position ?? .zero, on: run.endpoints.target, within: 10)
-                guard try follower.waitDurable(crossed.reverseStart, until: Date(timeIntervalSinceNow: 10)) else {
+                try await follower.pass(position ?? .zero, on: run.endpoints.target, within: .seconds(10))
+                guard try follower.waitDurable(crossed.reverseStart, within: .seconds(10)) else {
                     throw PostgresError("the way back does not save its position on the old server")
                 }
             }

@@ -31,7 +31,7 @@ final class FollowState: Sendable {
 
     private let state: Mutex<State>
     private let limitValue = Atomic<UInt64>(0)
-    private let condition = NSCondition()
+    private let bell = Bell()
 
     init(lanes: Int) {
         state = Mutex(State(lanes: Array(repeating: Lane(), count: lanes)))
@@ -55,9 +55,7 @@ final class FollowState: Sendable {
     /// Changes something and wakes those who wait for it.
     func update(_ change: (inout State) -> Void) {
         state.withLock { change(&$0) }
-        condition.lock()
-        condition.broadcast()
-        condition.unlock()
+        bell.ring()
     }
 
     /// Counts, without waking anybody.
@@ -68,13 +66,8 @@ final class FollowState: Sendable {
     /// Blocks until `isReached` or the deadline.
     ///
     /// - Returns: whether it was reached.
-    func wait(until deadline: Date, _ isReached: (State) -> Bool) -> Bool {
-        condition.lock()
-        defer { condition.unlock() }
-        while !isReached(current) {
-            guard condition.wait(until: deadline) else { return isReached(current) }
-        }
-        return true
+    func wait(until deadline: ContinuousClock.Instant, _ isReached: (State) -> Bool) -> Bool {
+        bell.wait(until: deadline) { isReached(current) }
     }
 }
 

@@ -1,4 +1,3 @@
-public import Foundation
 public import Postgres
 
 extension Follower {
@@ -28,7 +27,7 @@ extension Follower {
             source in
             let position = source.position ?? .zero
             release(upTo: position)
-            try await pass(position, on: plan.source, within: 60)
+            try await pass(position, on: plan.source, within: .seconds(60))
             return try await withNeutralConnection(to: plan.target, application: "martlet barrier") { target in
                 try target.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 guard let row = try target.query("SELECT pg_export_snapshot() AS id").first else {
@@ -51,20 +50,20 @@ extension Follower {
         let now = try await withNeutralConnection(to: plan.source, application: "martlet marker") { connection in
             try connection.query("SELECT pg_current_wal_insert_lsn() AS lsn").first?("lsn", as: LSN.self)
         }
-        try await pass(now ?? .zero, on: plan.source, within: 60)
+        try await pass(now ?? .zero, on: plan.source, within: .seconds(60))
         return changedKeys.truncated
     }
 
     /// Waits until everything up to `position` is applied, and makes sure that the stream gets there.
     ///
     /// The lanes know that they have passed a position only when something later comes; a message in the log is that.
-    public func pass(_ position: LSN, on source: ConnectionString, within seconds: Double) async throws {
+    public func pass(_ position: LSN, on source: ConnectionString, within limit: Duration) async throws {
         try await withNeutralConnection(to: source, application: "martlet marker") { connection in
             try Heartbeat.send(connection)
         }
-        guard try waitApplied(position, until: Date(timeIntervalSinceNow: seconds)) else {
+        guard try waitApplied(position, within: limit) else {
             throw PostgresError(
-                "the stream did not reach \(position) within \(Int(seconds)) seconds",
+                "the stream did not reach \(position) within \(limit.components.seconds) seconds",
                 detail: "It is at \(progress.applied).",
                 hint: "Wait until martlet status shows less lag, then try again."
             )
@@ -80,7 +79,7 @@ extension Follower {
             try Heartbeat.send(connection)
             return try row?("lsn", as: LSN.self) ?? .zero
         }
-        guard state.wait(until: Date(timeIntervalSinceNow: 600), { $0.received >= now || Task.isCancelled }) else {
+        guard try wait(within: .seconds(600), until: { $0.received >= now }) else {
             throw PostgresError("the stream did not reach \(now) within ten minutes")
         }
         var truncations: [UInt32: LSN] = [:]
@@ -100,18 +99,5 @@ extension Follower {
     /// Writes a message into the source's log, which measures how long a change takes to get here.
     public static func beat(_ connection: Connection) throws(PostgresError) {
         try Heartbeat.send(connection)
-    }
-
-    /// Whether the position of every lane is saved and safe behind `position`.
-    public func waitDurable(_ position: LSN, until deadline: Date) throws(PostgresError) -> Bool {
-        let end = ContinuousClock.now + .seconds(deadline.timeIntervalSinceNow)
-        while ContinuousClock.now < end {
-            if Task.isCancelled { throw .cancelled }
-            let step = Date(timeIntervalSinceNow: 0.2)
-            if state.wait(until: step, { $0.durable >= position || Task.isCancelled }), !Task.isCancelled {
-                return true
-            }
-        }
-        return false
     }
 }

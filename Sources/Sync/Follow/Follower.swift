@@ -158,17 +158,29 @@ public final class Follower: Sendable {
     }
 
     /// Blocks until everything that committed before `position` is applied; false when the deadline passed.
-    public func waitApplied(_ position: LSN, until deadline: Date) throws(PostgresError) -> Bool {
-        // The clock on the wall may be set meanwhile.
-        let end = ContinuousClock.now + .seconds(deadline.timeIntervalSinceNow)
-        while ContinuousClock.now < end {
+    public func waitApplied(_ position: LSN, within limit: Duration) throws(PostgresError) -> Bool {
+        try wait(within: limit) { $0.applied >= position }
+    }
+
+    /// Blocks until the position of every lane is saved and safe behind `position`; false when the deadline passed.
+    public func waitDurable(_ position: LSN, within limit: Duration) throws(PostgresError) -> Bool {
+        try wait(within: limit) { $0.durable >= position }
+    }
+
+    /// Blocks until something is reached; false when the deadline passed.
+    ///
+    /// Nobody rings when a task is cancelled, so that is looked after five times a second.
+    func wait(
+        within limit: Duration,
+        until isReached: (FollowState.State) -> Bool
+    ) throws(PostgresError) -> Bool {
+        let end = ContinuousClock.now + limit
+        while true {
+            let step = min(end, .now + .milliseconds(200))
+            let isDone = state.wait(until: step) { isReached($0) || Task.isCancelled }
             if Task.isCancelled { throw .cancelled }
-            let step = Date(timeIntervalSinceNow: 0.2)
-            if state.wait(until: step, { $0.applied >= position || Task.isCancelled }), !Task.isCancelled {
-                return true
-            }
+            if isDone || ContinuousClock.now >= end { return isDone }
         }
-        return false
     }
 
     /// Whether changed keys are noted: since the last barrier, nothing that changed is unknown.

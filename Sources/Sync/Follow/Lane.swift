@@ -28,7 +28,7 @@ final class Lane {
         /// Transactions whose commit record begins here or later are left to somebody else.
         var end: LSN?
         /// When to come back, to see after tables that stand still.
-        var until: Date?
+        var until: ContinuousClock.Instant?
         /// How often it had been changed which tables are to stand still, when the lane was made.
         let asked: Int
         /// Where in the spool to begin to read; every frame before is of transactions that were applied.
@@ -201,7 +201,7 @@ final class Lane {
 
     /// Whether somebody has to see after a table of this lane.
     private var isDue: Bool {
-        if let until = configuration.until, Date() >= until { return true }
+        if let until = configuration.until, .now >= until { return true }
         return configuration.unit == 0 && state.askedCount != configuration.asked
     }
 
@@ -288,7 +288,7 @@ final class Lane {
             isOver = isDue || configuration.end != nil
             if isOver { return }
         }
-        spool.wait(beyond: reader.seen, until: Date(timeIntervalSinceNow: 0.2))
+        spool.wait(beyond: reader.seen, until: .now + .milliseconds(200))
     }
 
     private func park(until commit: LSN) throws(PostgresError) {
@@ -296,8 +296,7 @@ final class Lane {
         state.update { $0.lanes[number].isParked = true }
         while state.limit <= commit {
             if Task.isCancelled { throw .cancelled }
-            _ = state.wait(until: Date(timeIntervalSinceNow: 0.2)) { _ in self.state.limit > commit || Task.isCancelled
-            }
+            _ = state.wait(until: .now + .milliseconds(200)) { _ in state.limit > commit || Task.isCancelled }
         }
         state.update { $0.lanes[number].isParked = false }
     }

@@ -159,7 +159,7 @@ struct LaneRunner {
     private mutating func stopWhatIsAsked() async throws {
         let asked = follower.state.current.asked
         for relation in wasAsked.subtracting(asked) {
-            standing[relation]?.next = .distantPast
+            standing[relation]?.next = .now
             standing[relation]?.tries = 0
         }
         wasAsked = asked
@@ -198,7 +198,7 @@ struct LaneRunner {
 
     // MARK: Coming back to a table
 
-    private var nextVisit: Date? {
+    private var nextVisit: ContinuousClock.Instant? {
         let asked = follower.state.current.asked
         return standing.values.filter { !asked.contains($0.relation) }.map(\.next).min()
     }
@@ -206,7 +206,7 @@ struct LaneRunner {
     /// Brings the tables whose time has come up to where the lane is.
     private mutating func pickUp() async throws {
         let asked = follower.state.current.asked
-        let due = standing.values.filter { $0.next <= Date() && !asked.contains($0.relation) }
+        let due = standing.values.filter { $0.next <= .now && !asked.contains($0.relation) }
         for var table in due where try await prepare(&table) {
             guard let watermark = plan.tables[table.relation]?.watermark else { continue }
             var configuration = configuration(of: [table.relation: watermark], from: table.offset)
@@ -248,7 +248,7 @@ struct LaneRunner {
         }
         // A table that was copied again may be ahead of its lane.
         guard table.position <= position else {
-            table.next = Date(timeIntervalSinceNow: 0.2)
+            table.next = .now + .milliseconds(200)
             standing[unit] = table
             return false
         }

@@ -40,7 +40,7 @@ final class Spool: Sendable {
     /// A segment that has this length is full once its last transaction ends.
     let segmentSize: UInt64
     private let state = Mutex(State())
-    private let condition = NSCondition()
+    private let bell = Bell()
 
     private init(directory: URL, segmentSize: UInt64) {
         self.directory = directory
@@ -68,25 +68,20 @@ final class Spool: Sendable {
         directory.appending(path: String(start, radix: 16).leftPadded(to: 16) + ".spool")
     }
 
-    /// Waits until there is more than `end` to read, `through` has moved, or the deadline has passed.
-    func wait(beyond seen: Published, until deadline: Date) {
-        condition.lock()
-        defer { condition.unlock() }
-        while published.end <= seen.end, published.through <= seen.through {
-            guard condition.wait(until: deadline) else { return }
+    /// Waits until there is more than `end` to read, `through` has moved, the task is cancelled, or the deadline has passed.
+    func wait(beyond seen: Published, until deadline: ContinuousClock.Instant) {
+        _ = bell.wait(until: deadline) {
+            let published = published
+            return published.end > seen.end || published.through > seen.through || Task.isCancelled
         }
     }
 
-    /// Wakes every reader, so that it looks at what it was told meanwhile.
-    func wake() {
-        condition.lock()
-        condition.broadcast()
-        condition.unlock()
-    }
+    /// Wakes every reader, so that it sees that its task was cancelled.
+    func wake() { bell.ring() }
 
     func publish(_ published: Published) {
         state.withLock { $0.published = published }
-        wake()
+        bell.ring()
     }
 
     func addSegment(_ start: UInt64) {

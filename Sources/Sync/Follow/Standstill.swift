@@ -26,7 +26,7 @@ public struct Standstill: Sendable, Hashable, Codable {
     /// Where in the spool its changes that are not applied begin.
     var offset: UInt64 = 0
     /// When to try again.
-    var next = Date(timeIntervalSinceNow: 1)
+    var next = ContinuousClock.now + .seconds(1)
     /// How often it was tried in vain.
     var tries = 0
 
@@ -58,6 +58,6 @@ public struct Standstill: Sendable, Hashable, Codable {
         detail = error.detail
         hint = error.hint
         tries += 1
-        next = Date(timeIntervalSinceNow: min(10, pow(2, Double(tries))))
+        next = .now + .seconds(min(10, 1 << min(tries, 4)))
     }
 }

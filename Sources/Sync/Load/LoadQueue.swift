@@ -26,7 +26,7 @@ final class LoadQueue: Sendable {
     }
 
     private let state: Mutex<State>
-    private let condition = NSCondition()
+    private let bell = Bell()
 
     /// Of the `loaded` tables the rows are there already; only their indexes are left.
     init(_ tables: [LoadTable], loaded: [LoadTable]) {
@@ -44,23 +44,18 @@ final class LoadQueue: Sendable {
 
     /// Gives out the next piece, waiting for one while others may still bring some; nil when all is done.
     func next() throws(PostgresError) -> Item? {
-        condition.lock()
-        defer { condition.unlock() }
         while true {
             if Task.isCancelled { throw .cancelled }
-            let (item, isOver) = state.withLock { state -> (Item?, Bool) in
-                if let (item, _) = state.ready.popLast() {
-                    state.running += 1
-                    return (item, false)
+            var found: Item?
+            // Nobody rings when the task is cancelled.
+            let isOver = bell.wait(until: .now + .milliseconds(200)) {
+                state.withLock { state in
+                    found = state.ready.popLast()?.item
+                    if found != nil { state.running += 1 }
+                    return found != nil || state.running == 0
                 }
-                return (nil, state.running == 0)
             }
-            if let item { return item }
-            if isOver {
-                condition.broadcast()
-                return nil
-            }
-            _ = condition.wait(until: Date(timeIntervalSinceNow: 0.2))
+            if isOver { return found }
         }
     }
 
@@ -89,9 +84,7 @@ final class LoadQueue: Sendable {
             case .finish: break
             }
         }
-        condition.lock()
-        condition.broadcast()
-        condition.unlock()
+        bell.ring()
     }
 
     private static func addIndexes(of load: LoadTable, to state: inout State) {

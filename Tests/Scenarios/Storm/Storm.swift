@@ -56,8 +56,7 @@ struct Storm: Sendable {
         let watch = StormWatch(world, database: database, marks: marks, log: log)
         let martlet = StormFaults.RunningMartlet()
         let needsClock = story.plan.entries.contains { $0.fault.kind == .jumpClock }
-        let clock = needsClock ? WrongClock(directory: folder) : nil
-        if needsClock, clock == nil { print("storm: libfaketime is not installed, so no clock will jump") }
+        let clock = needsClock ? try WrongClock(directory: folder) : nil
         let move = TestMove(
             source: world.source.wired(database),
             target: world.target.wired(database),

@@ -44,13 +44,8 @@ final class StormOperator: Sendable {
         if let clock { move.program = clock.program }
         while true {
             let options = ["--lanes", "\(story.lanes)", "--confirm", story.confirmation]
-            let number = Mutex<Int32>(0)
-            let outcome = try await move.run("migrate", options) { process in
-                number.withLock { $0 = process }
-                martlet.set(process)
-            }
+            let outcome = try await move.run("migrate", options) { martlet.set($0) }
             martlet.set(nil)
-            clock?.clean(after: number.withLock { $0 })
             log.write("migrate: status \(outcome.status)\n\(outcome.error)")
             try refuseBlunders("migrate", outcome)
             let phase = try await phaseOrNil()

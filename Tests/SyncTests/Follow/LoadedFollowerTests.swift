@@ -29,8 +29,7 @@ struct LoadedFollowerTests {
                     try await way.follow { follower, _ in
                         follower.release()
                         // A position that never comes: what is random here is the moment of the stop.
-                        let stop = Date(timeIntervalSinceNow: Double(rest) / 1000)
-                        _ = try follower.waitApplied(LSN(.max), until: stop)
+                        _ = try follower.waitApplied(LSN(.max), within: .milliseconds(rest))
                     }
                 }
             }
@@ -80,7 +79,7 @@ struct LoadedFollowerTests {
                         UPDATE a SET n = 1 WHERE id BETWEEN 10000 AND 109999
                         """
                     ])
-                    try await way.settle(follower, within: 240)
+                    try await way.settle(follower, within: .seconds(240))
                     group.cancelAll()
                 }
                 #expect(peak.value.withLock { $0 } - before < 60)

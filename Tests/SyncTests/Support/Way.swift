@@ -96,11 +96,11 @@ struct Way: Sendable {
     }
 
     /// Waits until everything that is committed on the source is on the target.
-    func settle(_ follower: Follower, within seconds: Double = 30) async throws {
+    func settle(_ follower: Follower, within limit: Duration = .seconds(30)) async throws {
         let position = try await withConnection(to: places.source) { source in
             try source.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn") as LSN
         }
-        try await follower.pass(position, on: places.source, within: seconds)
+        try await follower.pass(position, on: places.source, within: limit)
     }
 
     /// Waits until a table stands still, and returns why.
