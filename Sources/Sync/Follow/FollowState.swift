@@ -15,6 +15,8 @@ final class FollowState: Sendable {
         var isParked = false
         /// Its tables that stand still while it goes on, by their OID on the server that is followed.
         var standing: [UInt32: Standstill] = [:]
+        /// The value of ``State/askedCount`` up to which the lane does what was asked.
+        var answered = 0
     }
 
     struct State: Sendable {
@@ -84,6 +86,9 @@ extension FollowState.State {
     var keepFrom: UInt64 {
         min(lanes.map(\.keepFrom).min() ?? 0, standing.map(\.offset).min() ?? .max)
     }
+
+    /// Whether every lane does what was asked up to now.
+    var isAnswered: Bool { lanes.allSatisfy { $0.answered >= askedCount } }
 
     /// The tables that stand still, by name.
     var standing: [Standstill] {

@@ -125,13 +125,16 @@ public final class Follower: Sendable {
     public var standing: [Standstill] { state.current.standing }
 
     /// Makes tables stand still until ``go(_:)``, by their OIDs on the server that is followed; waits until they do.
+    ///
+    /// One that stood still before may just be visited by its lane; that is over, too, when this returns.
     public func stop(_ tables: Set<UInt32>) async throws {
         state.update {
             $0.asked.formUnion(tables)
             $0.askedCount += 1
         }
         while true {
-            if tables.isSubset(of: Set(standing.map(\.relation))) { return }
+            let current = state.current
+            if current.isAnswered, tables.isSubset(of: Set(current.standing.map(\.relation))) { return }
             try await Task.sleep(for: .milliseconds(50))
         }
     }
@@ -139,20 +142,23 @@ public final class Follower: Sendable {
     /// Lets tables go on that were made to stand still, from wherever `martlet.position` says.
     public func go(_ tables: Set<UInt32>) {
         state.update {
+            guard !$0.asked.isDisjoint(with: tables) else { return }
             $0.asked.subtract(tables)
             $0.askedCount += 1
         }
     }
 
-    /// Waits until none of these tables stands still.
+    /// Waits until none of these tables stands still any more, after ``go(_:)``.
     ///
     /// - Throws: what keeps one of them, when it has tried again and failed.
     public func untilGoing(_ tables: Set<UInt32>, within limit: Duration) async throws {
         let end = ContinuousClock.now + limit
         while true {
-            let left = standing.filter { tables.contains($0.relation) }
+            let current = state.current
+            let left = current.standing.filter { tables.contains($0.relation) }
             guard let first = left.first else { return }
-            if first.tries > 0 || ContinuousClock.now > end { throw first.error }
+            // How often it was tried before it was mended says nothing.
+            if current.isAnswered && first.tries > 0 || ContinuousClock.now > end { throw first.error }
             try await Task.sleep(for: .milliseconds(50))
         }
     }

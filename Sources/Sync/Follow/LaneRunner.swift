@@ -29,8 +29,8 @@ struct LaneRunner {
     private var standing: [UInt32: Standstill]
     /// Tables that were dropped on both servers while they stood still.
     private var gone: Set<UInt32> = []
-    /// The tables that somebody else took care of at the last look.
-    private var wasAsked: Set<UInt32> = []
+    /// The tables that somebody else takes care of, as of the last look, and the count of that.
+    private var asked: (tables: Set<UInt32>, count: Int) = ([], 0)
     /// How often the catalog was read again without a step forward.
     private var readings = 0
 
@@ -47,6 +47,7 @@ struct LaneRunner {
     /// Applies until the task is cancelled, or until something fails that is not a single table's fault.
     mutating func run() async throws {
         while true {
+            try await doWhatIsAsked()
             publish()
             try await pickUp()
             let going = plan.tables.filter {
@@ -58,7 +59,6 @@ struct LaneRunner {
             case (.done, let end):
                 offset = end
                 position = try await reached() ?? position
-                try await stopWhatIsAsked()
             case (.failed(let error, let table), let end):
                 offset = end
                 try await recover(from: error, at: table)
@@ -72,7 +72,7 @@ struct LaneRunner {
         Lane.Configuration(
             stream: plan.stream,
             number: number,
-            asked: follower.state.current.askedCount,
+            asked: asked.count,
             from: offset,
             tables: tables,
             others: Set(plan.tables.keys.filter { tables[$0] == nil }),
@@ -156,14 +156,17 @@ struct LaneRunner {
         standing[relation] = table
     }
 
-    private mutating func stopWhatIsAsked() async throws {
-        let asked = follower.state.current.asked
-        for relation in wasAsked.subtracting(asked) {
+    /// Leaves tables behind that somebody else takes care of; those that are given back are tried again as if for the first time.
+    ///
+    /// What is asked later ends the lane, and is done here then; `publish` tells that it is done.
+    private mutating func doWhatIsAsked() async throws {
+        let present = follower.state.current
+        for relation in asked.tables.subtracting(present.asked) {
             standing[relation]?.next = .now
             standing[relation]?.tries = 0
         }
-        wasAsked = asked
-        for relation in asked where plan.tables[relation]?.lane == number && standing[relation] == nil {
+        asked = (present.asked, present.askedCount)
+        for relation in asked.tables where plan.tables[relation]?.lane == number && standing[relation] == nil {
             try await stop(relation, because: PostgresError("it is being brought into line"))
         }
     }
@@ -199,14 +202,12 @@ struct LaneRunner {
     // MARK: Coming back to a table
 
     private var nextVisit: ContinuousClock.Instant? {
-        let asked = follower.state.current.asked
-        return standing.values.filter { !asked.contains($0.relation) }.map(\.next).min()
+        standing.values.filter { !asked.tables.contains($0.relation) }.map(\.next).min()
     }
 
     /// Brings the tables whose time has come up to where the lane is.
     private mutating func pickUp() async throws {
-        let asked = follower.state.current.asked
-        let due = standing.values.filter { $0.next <= .now && !asked.contains($0.relation) }
+        let due = standing.values.filter { $0.next <= .now && !asked.tables.contains($0.relation) }
         for var table in due where try await prepare(&table) {
             guard let watermark = plan.tables[table.relation]?.watermark else { continue }
             var configuration = configuration(of: [table.relation: watermark], from: table.offset)
@@ -264,7 +265,10 @@ struct LaneRunner {
     }
 
     private func publish() {
-        let (number, standing) = (number, standing)
-        follower.state.update { $0.lanes[number].standing = standing }
+        let (number, standing, answered) = (number, standing, asked.count)
+        follower.state.update {
+            $0.lanes[number].standing = standing
+            $0.lanes[number].answered = answered
+        }
     }
 }
