@@ -183,4 +183,101 @@ struct ManagedTests {
             #expect(try await move.leftovers() == "")
         }
     }
+
+    @Test func `a target on which nobody may replicate is told of, and cut over to without a way back`() async throws {
+        try await withManagedMove(of: Self.definitions, rights: { ("", "ALTER ROLE \($0) NOREPLICATION") }) { managed in
+            let move = managed.move
+            let before = try await managed.definitions(of: managed.sourceAdmin)
+            let states = try await ask(managed.sourceAdmin, Self.bystanders)
+            let plan = try await move.run("migrate", ["--dry-run"])
+            let told =
+                #"role "\#(managed.role.name)" may not replicate, so a cutover is possible only without a way back"#
+            #expect(plan.output.contains(told), "\(plan.output)")
+            try await move.follow(then: .none) {
+                try await execute(move.source, Self.changes(1))
+                let refused = try await move.run("cutover")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains("the target refuses the stream of the way back"), "\(refused.error)")
+                try await execute(move.source, Self.changes(2))
+                try await move.must("cutover", "--no-rollback")
+            }
+            try await execute(move.target, Self.changes(3))
+            try await move.must("finish")
+            #expect(try await ask(managed.targetAdmin, Self.bystanders) == states)
+            #expect(try await managed.definitions(of: managed.sourceAdmin) == before)
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
+    @Test func `a right on the parameter spares its server that anything is set aside`() async throws {
+        let right = { (role: Identifier) -> (SQL, SQL) in
+            ("", "GRANT SET ON PARAMETER session_replication_role TO \(role)")
+        }
+        try await withManagedMove(of: Self.definitions, rights: right) { managed in
+            let move = managed.move
+            let states = try await ask(managed.sourceAdmin, Self.bystanders)
+            let plan = try await move.run("migrate", ["--dry-run"])
+            #expect(plan.output.contains("can set session_replication_role"), "\(plan.output)")
+            #expect(
+                plan.output.contains(
+                    "changes will not be marked with a replication origin, which martlet can do without"
+                )
+            )
+            #expect(plan.output.contains("foreign keys will be set aside on the source"), "\(plan.output)")
+            #expect(!plan.output.contains("foreign keys will be set aside on the target"), "\(plan.output)")
+            try await move.follow(then: .none) {
+                try await execute(move.source, Self.changes(1))
+                #expect(try await ask(managed.targetAdmin, Self.awake) != "0")
+                try await move.mustBeEqual()
+                try await move.must("cutover")
+                try await execute(move.target, Self.changes(2))
+                try await move.untilWaiting(in: "reversing")
+                #expect(try await ask(managed.sourceAdmin, Self.awake) == "0")
+                try await move.must("rollback")
+            }
+            #expect(try await ask(managed.sourceAdmin, Self.bystanders) == states)
+            try await move.must("abort")
+        }
+    }
+
+    @Test func `a cutover that fails behind its fence lets the stream go on, and tables are repaired as before`()
+        async throws
+    {
+        try await withManagedMove(of: Self.definitions) { managed in
+            let move = managed.move
+            let outcome = try await move.stopping(at: "forward: before put up the fence").run("migrate") { process in
+                try await move.untilFollowing()
+                try await move.request("cutover")
+                try await TestMove.untilStopped(process)
+                // The table stands still as soon as the change arrives, which is when the fence is up.
+                try await execute(managed.targetAdmin, #"DELETE FROM "o'dd ✓".orders WHERE id IN (2, 3)"#)
+                try await execute(move.source, #"UPDATE "o'dd ✓".orders SET n = 7 WHERE id = 2"#)
+                kill(process, SIGCONT)
+                try await eventually("the cutover has failed") {
+                    try await ask(
+                        managed.targetAdmin,
+                        "SELECT count(*) FROM martlet.request WHERE state <> 'asked' AND answer IS NOT NULL"
+                    ) == "1"
+                }
+                #expect(try await ask(managed.targetAdmin, "SELECT phase FROM martlet.migration") == "following")
+                try await execute(move.source, Self.changes(1))
+                try await eventually("the other tables go on") {
+                    try await ask(managed.targetAdmin, #"SELECT count(*) FROM "o'dd ✓".visit WHERE id = 1101"#) == "1"
+                }
+                #expect(try await ask(managed.targetAdmin, Self.awake) == "0")
+                try await move.must("verify", "--repair")
+                try await move.must("cutover")
+                try await execute(
+                    managed.sourceAdmin,
+                    #"SET martlet.passes = 'yes'; DELETE FROM "o'dd ✓".line WHERE id = 4"#
+                )
+                try await execute(move.target, Self.changes(3))
+                try await move.must("verify", "--repair")
+                try await move.must("rollback")
+            }
+            #expect(outcome.status == 0, "\(outcome.error)")
+            try await execute(move.source, Self.changes(4))
+            try await move.must("abort")
+        }
+    }
 }

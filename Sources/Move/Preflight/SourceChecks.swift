@@ -16,6 +16,7 @@ struct SourceChecks {
             ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
             readable, rowSecurity, unsupportedExtensions,
         ]
+        if let readableLargeObjects { findings.append(readableLargeObjects) }
         findings += selection
         if !options.isOnce {
             findings += [
@@ -98,6 +99,22 @@ extension SourceChecks {
             detail: "\(Finding.named(denied.map(\.name.description))) "
                 + "Membership in pg_read_all_data lets a role read all.",
             remedy: remedy
+        )
+    }
+
+    /// Whether every large object can be read; each has an owner and grants of its own.
+    var readableLargeObjects: Finding? {
+        let denied = source.objects.filter { $0.kind == "unreadable large objects" }
+        guard !denied.isEmpty else { return nil }
+        let count = denied.reduce(0) { $0 + (Int($1.detail) ?? 0) }
+        return Finding(
+            "source.large_object_rights",
+            .blocker,
+            "role \"\(server.role)\" cannot read \(Finding.count(count, "large object"))",
+            detail:
+                "\(denied.count == 1 ? "Their owner is" : "Their owners are") \(Finding.list(denied.map(\.name.name)))."
+                + " Membership in pg_read_all_data does not let a role read them.",
+            remedy: denied.map { "GRANT \(Identifier($0.name.name).quoted) TO \(role.quoted);" }
         )
     }
 

@@ -55,6 +55,14 @@ SELECT 'unreadable', r.nspname, r.relname, r.relkind::text
                  ELSE has_table_privilege(r.oid, 'SELECT') END
             AND has_schema_privilege(r.relnamespace, 'USAGE'))
 UNION ALL
+-- Only since PostgreSQL 19 does pg_read_all_data count here.
+SELECT 'unreadable large objects', '', pg_get_userbyid(m.lomowner), count(*)::text
+  FROM pg_largeobject_metadata m
+ WHERE NOT pg_has_role(m.lomowner, 'USAGE') AND NOT current_setting('lo_compat_privileges')::bool
+   AND NOT EXISTS (SELECT FROM aclexplode(m.lomacl) AS a
+                    WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))
+ GROUP BY m.lomowner
+UNION ALL
 SELECT 'large objects', '', count(*)::text, pg_total_relation_size('pg_catalog.pg_largeobject')::text
   FROM pg_largeobject_metadata
  ORDER BY 1, 2, 3, 4

@@ -51,6 +51,29 @@ struct PreflightRightsTests {
         }
     }
 
+    @Test func `large objects of others cannot be read, until the remedy was run`() async throws {
+        let source = DatabasePair.current.source
+        try await withRole(on: source) { owner, _ in
+            try await run(
+                "SELECT lo_from_bytea(70001, 'a'), lo_from_bytea(70002, 'b'), lo_from_bytea(70003, 'c')",
+                "ALTER LARGE OBJECT 70001 OWNER TO \(owner)",
+                "ALTER LARGE OBJECT 70002 OWNER TO \(owner)",
+                "GRANT SELECT ON LARGE OBJECT 70002, 70003 TO PUBLIC",
+                on: source
+            )
+            try await withRole(on: source) { role, place in
+                let before = try await Preflight.run(source: place, target: nil, options: .init())
+                let finding = try #require(before["source.large_object_rights"].first)
+                #expect(finding.level == .blocker)
+                #expect(finding.message == "role \"\(role.name)\" cannot read 1 large object")
+                try await run(finding.remedy, on: source)
+                let after = try await Preflight.run(source: place, target: nil, options: .init())
+                #expect(after["source.large_object_rights"] == [])
+                try await run("REVOKE \(owner) FROM \(role)", on: source)
+            }
+        }
+    }
+
     @Test func `row security hides rows from a role, until it may bypass it`() async throws {
         let source = DatabasePair.current.source
         try await run(
