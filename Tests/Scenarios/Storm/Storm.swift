@@ -7,6 +7,8 @@ import TestSupport
 struct Storm: Sendable {
     let world: StormWorld
     let story: StormStory
+    /// How long the move with its faults may take, as long as the machine has little else to do.
+    var limit = Duration.seconds(300)
 
     /// How a storm ended.
     struct Outcome: Sendable {
@@ -17,9 +19,6 @@ struct Storm: Sendable {
         /// How many writes were acknowledged.
         var writes: Int
     }
-
-    /// How long a move with its faults may take.
-    private static let limit = Duration.seconds(300)
 
     /// Runs the story in two new databases.
     func run() async throws -> Outcome {
@@ -38,7 +37,10 @@ struct Storm: Sendable {
         let ledger = StormLedger(world, database: database)
         var failure: String?
         do { failure = try await play(database, folder, log, ledger) } catch { failure = "\(error)" }
-        if let failure { log.write("FAILED: \(failure)\n\(await state(of: database))\n\(logs(in: folder))") }
+        if let failure {
+            let diagnosis = StormDiagnosis(world: world, database: database)
+            log.write("FAILED: \(failure)\n\(await diagnosis.text())\n\(diagnosis.serverLogs)\n\(logs(in: folder))")
+        }
         for station in [world.source, world.target] {
             try await station.server.start()
             try await drop(database, on: station)
@@ -74,7 +76,7 @@ struct Storm: Sendable {
             clock: clock
         )
         marks.reach("started")
-        do { try await together(person, faults, watch, ledger) } catch {
+        do { try await together(database, person, faults, watch, ledger) } catch {
             martlet.signal(SIGCONT)
             martlet.signal(SIGKILL)
             try await faults.mend()
@@ -87,6 +89,7 @@ struct Storm: Sendable {
 
     /// Everybody at work at once, until the story is at its end, martlet has ended, and every fault that began is over.
     private func together(
+        _ database: String,
         _ person: StormOperator,
         _ faults: StormFaults,
         _ watch: StormWatch,
@@ -95,8 +98,12 @@ struct Storm: Sendable {
         let story = story
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                try await untilMoment(.now + Self.limit)
-                throw StormOperator.Failure(description: "the move was not at its end within \(Self.limit)")
+                let time = try await untilTooLate()
+                // As long as nobody has ended anything.
+                let present = await StormDiagnosis(world: world, database: database).text()
+                throw StormOperator.Failure(
+                    description: "the move was not at its end within \(time); the operator: \(person.doing)\n\(present)"
+                )
             }
             group.addTask {
                 try await watch.watch()
@@ -127,6 +134,19 @@ struct Storm: Sendable {
         try await faults.mend()
     }
 
+    /// Returns when the move has taken too long: after ``limit``, or later on a machine that is busy with other things.
+    private func untilTooLate() async throws -> Duration {
+        let began = ContinuousClock.now
+        var time = limit
+        while true {
+            try await untilMoment(began + time)
+            var load = 0.0
+            let isBusy = getloadavg(&load, 1) == 1 && load > 3 * Double(ProcessInfo.processInfo.activeProcessorCount)
+            guard isBusy, time < limit * 3 else { return time }
+            time += .seconds(30)
+        }
+    }
+
     // MARK: Judging
 
     private func judge(_ database: String, _ ledger: StormLedger) async throws -> String? {
@@ -147,22 +167,6 @@ struct Storm: Sendable {
         guard story.isQuietAtTheEnd else { return nil }
         let (old, new) = (try await ask(source, StormDatabase.digest), try await ask(target, StormDatabase.digest))
         return old == new ? nil : "the databases differ:\nsource \(old ?? "")\ntarget \(new ?? "")"
-    }
-
-    /// What the servers say about a move that failed.
-    private func state(of database: String) async -> String {
-        var parts: [String] = []
-        for (name, station) in [("source", world.source), ("target", world.target)] {
-            let question: SQL = """
-                SELECT string_agg(concat_ws(' ', pid, application_name, state, wait_event_type, wait_event, left(query, 100)), E'\n')
-                  FROM pg_stat_activity WHERE datname = \(literal: database)
-                """
-            let sessions = (try? await ask(station.direct("postgres"), question)) ?? ""
-            parts.append(
-                "sessions on the \(name):\n\(sessions)\nlog of the \(name):\n\(station.server.logTail(lines: 30))"
-            )
-        }
-        return parts.joined(separator: "\n")
     }
 
     private func logs(in folder: String) -> String {

@@ -15,6 +15,10 @@ final class StormOperator: Sendable {
     let ledger: StormLedger
     private let clock: WrongClock?
     private let isEnding = Mutex(false)
+    private let present = Mutex("nothing yet")
+
+    /// What is being done or waited for.
+    var doing: String { present.withLock { $0 } }
 
     init(
         _ story: StormStory,
@@ -99,6 +103,7 @@ final class StormOperator: Sendable {
 
     private func repeatUntil(_ phases: [String], _ command: String, _ options: [String]) async throws {
         while true {
+            note("martlet \(command), until the move is \(phases.joined(separator: " or "))")
             let outcome = try await move.run(command, options)
             log.write("\(command): status \(outcome.status) \(outcome.output)\(outcome.error)")
             try refuseBlunders(command, outcome)
@@ -116,6 +121,7 @@ final class StormOperator: Sendable {
 
     private func compare() async throws {
         while true {
+            note("martlet verify")
             let outcome = try await move.run("verify")
             log.write("verify: status \(outcome.status) \(outcome.output)\(outcome.error)")
             try refuseBlunders("verify", outcome)
@@ -140,6 +146,11 @@ final class StormOperator: Sendable {
         }
     }
 
+    private func note(_ what: String) {
+        present.withLock { $0 = what }
+        log.write("operator: \(what)")
+    }
+
     // MARK: Looking
 
     private func pause(_ number: Int) async throws {
@@ -147,6 +158,7 @@ final class StormOperator: Sendable {
     }
 
     private func wait(for mark: String) async throws {
+        note("waits until the move is \(mark)")
         while marks[mark] == nil { try await untilMoment(.now + .milliseconds(5)) }
     }
 
