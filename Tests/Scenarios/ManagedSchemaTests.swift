@@ -154,6 +154,13 @@ struct ManagedSchemaTests {
                 managed.sourceAdmin,
                 "GRANT \(Self.ann) TO \(managed.role); ALTER TABLE app.t OWNER TO \(Self.ann)"
             )
+            try await execute(
+                managed.sourceAdmin,
+                "ALTER DEFAULT PRIVILEGES FOR ROLE \(Self.ann) GRANT SELECT ON TABLES TO pg_monitor"
+            )
+            let granting = try await move.run("migrate", ["--no-owner", "--once"])
+            #expect(granting.status == 2)
+            #expect(granting.error.contains("cannot set default privileges for them"), "\(granting.error)")
             let refused = try await move.run("migrate")
             #expect(refused.status == 2)
             let with: SQL = (major ?? 15) >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""
@@ -161,7 +168,7 @@ struct ManagedSchemaTests {
             let create: SQL = "GRANT CREATE ON SCHEMA \"app\" TO \(Self.ann);"
             #expect(refused.error.contains(member.text), "\(refused.error)")
             #expect(refused.error.contains(create.text), "\(refused.error)")
-            let without = try await move.run("migrate", ["--no-owner", "--once"])
+            let without = try await move.run("migrate", ["--no-owner", "--no-privileges", "--once"])
             #expect(without.status == 0, "\(without.error)")
             try await move.must("finish")
             try await execute(move.target, "DROP SCHEMA app CASCADE")

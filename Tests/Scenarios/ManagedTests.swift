@@ -280,4 +280,48 @@ struct ManagedTests {
             try await move.must("abort")
         }
     }
+
+    @Test func `a rollback does not wait for a foreign key of the new server to be validated`() async throws {
+        try await withManagedMove(of: Self.definitions) { managed in
+            let move = managed.move
+            // Enforced by nothing, so it is left alone: nobody but a superuser could bring it back to that.
+            try await execute(managed.sourceAdmin, #"ALTER TABLE "o'dd ✓".loose DISABLE TRIGGER ALL"#)
+            try await execute(managed.sourceAdmin, #"ALTER TABLE "o'dd ✓".orders DISABLE TRIGGER ALL"#)
+            let before = try await managed.definitions(of: managed.sourceAdmin)
+            let plan = try await move.run("migrate", ["--dry-run"])
+            #expect(plan.output.contains("2 foreign keys are enforced in part, and will be wholly after a rollback"))
+            let stopping = move.stopping(at: "forward: after give back triggers and foreign keys")
+            let outcome = try await stopping.run("migrate") { process in
+                try await move.untilFollowing()
+                try await move.request("cutover")
+                try await TestMove.untilStopped(process)
+                try await withConnection(to: managed.targetAdmin) { reader in
+                    try reader.execute(#"BEGIN; LOCK TABLE "o'dd ✓".line IN SHARE UPDATE EXCLUSIVE MODE"#)
+                    kill(process, SIGCONT)
+                    try await move.untilWaiting(in: "reversing")
+                    try await eventually("a validation waits") { try await validations(managed) == "1" }
+                    #expect(try await ask(managed.sourceAdmin, Self.awake) == "1")
+                    try await move.request("rollback")
+                    try await eventually("it was given up") { try await validations(managed) == "0" }
+                    try reader.execute("COMMIT")
+                }
+            }
+            #expect(outcome.status == 0, "\(outcome.error)")
+            try await move.must("abort")
+            #expect(try await managed.definitions(of: managed.sourceAdmin) == before)
+            #expect(
+                try await ask(
+                    managed.sourceAdmin,
+                    #"SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgrelid = '"o''dd ✓".loose'::regclass"#
+                ) == "D"
+            )
+        }
+    }
+
+    private func validations(_ managed: ManagedMove) async throws -> String? {
+        try await ask(
+            managed.targetAdmin,
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'martlet cleanup' AND wait_event_type = 'Lock'"
+        )
+    }
 }

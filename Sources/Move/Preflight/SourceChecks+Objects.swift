@@ -7,7 +7,7 @@ extension SourceChecks {
     var objects: [Finding] {
         let found = [
             partitioned, inheritance, largeObjects, generated, identity, textTypes, forcedRowSecurity, sequences,
-            publications, subscriptions, eventTriggers, replicaTriggers,
+            publications, subscriptions, eventTriggers, replicaTriggers, userMappings,
             note("foreign table", "source.foreign_tables", "will be defined anew; the rows stay where they are"),
             note("materialized view", "source.materialized_views", "will be filled on the target"),
             note("rule", "source.rules", "on tables will be kept; none fires for the rows that martlet writes"),
@@ -150,6 +150,18 @@ extension SourceChecks {
             .warning,
             "\(Finding.count(names.count, "event trigger needs", "event triggers need")) a superuser to be made on the target",
             detail: "\(Finding.named(names)) On the source they see what martlet makes for the move."
+        )
+    }
+
+    private var userMappings: Finding? {
+        let mappings = source.objects.filter { $0.kind == "user mapping" }
+        guard !mappings.isEmpty else { return nil }
+        return Finding(
+            "source.user_mappings",
+            .warning,
+            "\(Finding.count(mappings.count, "user mapping")) will be made without options, because role \"\(server.role)\" sees none",
+            detail: mappings.map { "Of user \"\($0.detail)\" for server \"\($0.name.name)\"." }.joined(separator: "\n")
+                + "\nOptions such as a password are shown to superusers, and to the user himself. Set them on the target."
         )
     }
 

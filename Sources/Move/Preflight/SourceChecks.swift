@@ -26,7 +26,8 @@ struct SourceChecks {
                 ServerChecks.senders(server, on: .source, otherwise: .blocker),
                 slotRetention, replication, publication, ownership, marker, fence, identities,
             ]
-            findings += [replicaRole, identityIndexes, identityFull, generatedIdentity, unlogged].compactMap(\.self)
+            findings += [replicaRole, partlyEnforced, identityIndexes, identityFull, generatedIdentity, unlogged]
+                .compactMap(\.self)
             findings += transactions
         }
         return findings + objects
@@ -149,6 +150,19 @@ extension SourceChecks {
             on: .source,
             denial: source.denials[.replicaRole],
             bystanders: source.bystanders
+        )
+    }
+
+    /// What a rollback cannot bring back to what it was.
+    var partlyEnforced: Finding? {
+        let keys = source.objects.filter { $0.kind == "partly enforced foreign key" && source.isMoved($0.name) }
+        guard options.wantsRollback, !keys.isEmpty, source.denials[.replicaRole] != nil else { return nil }
+        return Finding(
+            "source.partly_enforced",
+            .warning,
+            "\(Finding.count(keys.count, "foreign key is", "foreign keys are")) enforced in part, and will be wholly after a rollback",
+            detail: keys.map { "Foreign key \"\($0.detail)\" of table \"\($0.name)\"." }.joined(separator: "\n")
+                + "\nThe triggers behind one of the tables are disabled, which only a superuser can do again."
         )
     }
 

@@ -26,6 +26,8 @@ struct SourceSurvey: Sendable {
     struct RoleUse: Sendable, Hashable {
         let role: String
         let isOwner: Bool
+        /// Whether default privileges are his.
+        let isGrantor: Bool
         /// The relation, when it is one.
         let relation: QualifiedName?
     }
@@ -138,7 +140,12 @@ struct SourceSurvey: Sendable {
             if let name: String = try row.optional("name") {
                 relation = QualifiedName(schema: try row("schema"), name: name)
             }
-            return RoleUse(role: try row("role"), isOwner: try row("is_owner"), relation: relation)
+            return RoleUse(
+                role: try row("role"),
+                isOwner: try row("is_owner"),
+                isGrantor: try row("is_grantor"),
+                relation: relation
+            )
         }
     }
 

@@ -3,19 +3,37 @@ import Postgres
 /// What a role that is no superuser cannot make as it was.
 extension TargetChecks {
     /// Whether we may make each owner the owner of what he owned; ALTER … OWNER TO wants membership.
-    var ownerRights: Finding? {
-        guard options.keepsOwners, !server.isSuperuser else { return nil }
-        let owners = owners.filter { target.roles[$0] == false }.sorted()
-        guard !owners.isEmpty else { return nil }
+    ///
+    /// So does ALTER DEFAULT PRIVILEGES FOR ROLE.
+    var ownerRights: [Finding] {
+        guard !server.isSuperuser else { return [] }
+        let grantors = options.keepsPrivileges ? Set(roleUses.filter(\.isGrantor).map(\.role)) : []
+        return [
+            membership(
+                options.keepsOwners ? owners : [],
+                lacks: "make them the owner of anything",
+                option: "--no-owner leaves all to role \"\(server.role)\"."
+            ),
+            membership(
+                options.keepsOwners ? grantors.subtracting(owners) : grantors,
+                lacks: "set default privileges for them",
+                option: "--no-privileges does without."
+            ),
+        ].compactMap(\.self)
+    }
+
+    private func membership(_ roles: Set<String>, lacks what: String, option: String) -> Finding? {
+        let lacking = roles.filter { target.roles[$0] == false }.sorted()
+        guard !lacking.isEmpty else { return nil }
         // Since PostgreSQL 16 a role that has made another one is its member in name only.
         let with = server.majorVersion >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""
+        let of = Finding.list(lacking)
         return Finding(
             "target.owner_rights",
             .blocker,
-            "role \"\(server.role)\" cannot make \(Finding.list(owners)) the owner of anything",
-            detail:
-                "It must be a member, and have what the owner has. --no-owner leaves all to role \"\(server.role)\".",
-            remedy: owners.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted)\(with);" }
+            "role \"\(server.role)\" is not a member of \(of), and cannot \(what)",
+            detail: "It must be a member, and have what they have. \(option)",
+            remedy: lacking.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted)\(with);" }
         )
     }
 

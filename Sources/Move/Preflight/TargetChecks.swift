@@ -29,7 +29,7 @@ struct TargetChecks {
             ]
         }
         findings += [maxWAL] + extensions + extensionVersions + [roles]
-        findings += [ownerRights, forcedRowSecurity, tablespaces, closedTablespaces].compactMap(\.self)
+        findings += ownerRights + [forcedRowSecurity, tablespaces, closedTablespaces].compactMap(\.self)
         return findings + ownersWithoutRoom + privileged
     }
 

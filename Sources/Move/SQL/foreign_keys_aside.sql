@@ -24,6 +24,8 @@ SELECT n.nspname AS schema,
  WHERE k.contype = 'f' AND k.conparentid = 0
    AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
    AND n.nspname <> 'martlet' AND pg_has_role(c.relowner, 'USAGE')
+   -- A superuser may have disabled what enforces it, and only a superuser could do that again.
+   AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled IN ('O', 'A'))
    -- Since PostgreSQL 18 a foreign key may be declared and not enforced; that one does nothing.
    AND coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
  ORDER BY 1, 2, 3

@@ -55,6 +55,16 @@ SELECT 'unreadable', r.nspname, r.relname, r.relkind::text
                  ELSE has_table_privilege(r.oid, 'SELECT') END
             AND has_schema_privilege(r.relnamespace, 'USAGE'))
 UNION ALL
+-- By a superuser's DISABLE TRIGGER ALL on one of the two tables.
+SELECT 'partly enforced foreign key', r.nspname, r.relname, k.conname
+  FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype = 'f' AND k.conparentid = 0
+ WHERE (SELECT count(DISTINCT t.tgenabled IN ('O', 'A')) FROM pg_trigger t WHERE t.tgconstraint = k.oid) > 1
+UNION ALL
+-- The view hides options from whoever neither owns the server nor is the user; some have none.
+SELECT 'user mapping', '', m.srvname, m.usename
+  FROM pg_user_mappings m
+ WHERE m.umoptions IS NULL AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+UNION ALL
 -- Only since PostgreSQL 19 does pg_read_all_data count here.
 SELECT 'unreadable large objects', '', pg_get_userbyid(m.lomowner), count(*)::text
   FROM pg_largeobject_metadata m

@@ -1,4 +1,4 @@
--- Which roles own something here, or have privileges on something, and through which relations? (14+)
+-- Which roles own something here, grant by default, or have privileges on something, and through which relations? (14+)
 -- pg_shdepend leaves out the first superuser, who is pinned; what is his is looked up, but for what initdb has made.
 WITH pinned AS (
     SELECT 'pg_class'::regclass AS catalog, oid FROM pg_class WHERE relowner = 10
@@ -15,7 +15,9 @@ WITH pinned AS (
     UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication WHERE pubowner = 10 AND NOT puballtables
     UNION ALL SELECT 'pg_largeobject'::regclass, oid FROM pg_largeobject_metadata WHERE lomowner = 10
 )
-SELECT DISTINCT r.rolname AS role, u.is_owner, n.nspname AS schema, c.relname AS name
+SELECT DISTINCT r.rolname AS role, u.is_owner AND u.classid <> 'pg_default_acl'::regclass AS is_owner,
+       -- ALTER DEFAULT PRIVILEGES FOR ROLE wants what an owner wants.
+       u.is_owner AND u.classid = 'pg_default_acl'::regclass AS is_grantor, n.nspname AS schema, c.relname AS name
   FROM (SELECT d.refobjid AS role, d.deptype = 'o' AS is_owner, d.classid, d.objid
           FROM pg_shdepend d
          WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -37,4 +39,4 @@ SELECT DISTINCT r.rolname AS role, u.is_owner, n.nspname AS schema, c.relname AS
    -- What belongs to an extension has the owner that the extension gives it; what others were granted on it is a grant.
    AND NOT (u.is_owner AND (u.classid = 'pg_extension'::regclass OR EXISTS (
             SELECT FROM pg_depend e WHERE e.classid = u.classid AND e.objid = u.objid AND e.deptype = 'e')))
- ORDER BY 1, 2, 3, 4
+ ORDER BY 1, 2, 3, 4, 5
