@@ -58,6 +58,9 @@ struct HouseTests {
     @Test func `every SQL file begins with what it answers`() throws {
         for source in try Source.all(under: "Sources", extension: "sql") {
             #expect(source.lines.first?.hasPrefix("-- ") == true, "\(source.name)")
+            // A database in LATIN1 takes no statement with a character that it does not know, be it in a comment.
+            guard source.target != "Cluster" else { continue }
+            #expect(source.lines.allSatisfy { $0.utf8.allSatisfy { $0 < 128 } }, "\(source.name)")
         }
     }
 

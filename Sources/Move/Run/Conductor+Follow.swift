@@ -117,7 +117,7 @@ extension Conductor {
         let drift = try await crossing.drift().map { "\($0.text)\n\($0.remedy.text);" }
         let new = try await crossing.newTables().map { "table \"\($0)\" is new, and is not moved" }
         // Somebody may have made a trigger or a foreign key meanwhile.
-        try await setAside(on: crossing.direction.entered)
+        try await setAside(on: crossing.direction.entered, waits: false)
         run.monitor.note(drift: drift + new)
         next = .now + .seconds(60)
     }

@@ -4,10 +4,11 @@ import Postgres
 import Sync
 
 extension Conductor {
-    /// Sets aside what is not, on the server that martlet writes to, where its sessions cannot act as a replica; patiently.
+    /// Sets aside what is not, on the server that martlet writes to, where its sessions cannot act as a replica.
     ///
-    /// May be repeated. Where they can, it was done when the triggers were made, or with the fence.
-    func setAside(on side: Journal.Side) async throws {
+    /// May be repeated. Where they can, it was done when the triggers were made, or with the fence. `waits`: until every lock
+    /// is got; otherwise what is not done now has to wait for the next call.
+    func setAside(on side: Journal.Side, waits: Bool = true) async throws {
         let role = run.options.sessionRoles[side]
         guard role == .origin else { return }
         let place = run.endpoints[side]
@@ -25,6 +26,7 @@ extension Conductor {
                         }
                         return run.monitor.waiting(nil)
                     } catch let error as PostgresError where error.isTransient {
+                        guard waits else { return }
                         // Nothing can be applied before; the application does not wait for it.
                         let who = error.detail ?? error.message
                         run.monitor.waiting(
