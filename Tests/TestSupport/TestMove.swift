@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 public import Postgres
 import Testing
@@ -121,6 +122,20 @@ public func withMove<Result>(
         try await withTemporaryDirectory { directory in
             try await execute(pair.source, definitions)
             return try await body(TestMove(source: pair.source, target: pair.target, directory: directory))
+        }
+    }
+}
+
+/// As `withMove`, with a source that nobody else uses: for tests that hold transactions open, for whose end every slot waits.
+public func withMoveFromOwnServer<Result: Sendable>(
+    of definitions: SQL = "",
+    _ body: (TestMove) async throws -> Result
+) async throws -> Result {
+    let settings = ServerConfiguration(settings: ["max_prepared_transactions": "10"])
+    return try await withServer(settings) { server in
+        try await withMove { move in
+            try await execute(server.connection(), definitions)
+            return try await body(TestMove(source: server.connection(), target: move.target, directory: move.directory))
         }
     }
 }

@@ -6,13 +6,21 @@ import Sync
 
 extension Crossing {
     /// Compares everything at one position while both servers work, and keeps the verdict.
-    func verify(_ follower: Follower, _ ask: Ask.Verify, _ journal: Connection) async throws -> Verdict {
+    ///
+    /// `waiting` is told about every five seconds whom it waits for, and throws to give up.
+    func verify(
+        _ follower: Follower,
+        _ ask: Ask.Verify,
+        _ journal: Connection,
+        waiting: (@Sendable ([Blocker]) async throws -> Void)? = nil
+    ) async throws -> Verdict {
+        let waiting = waiting ?? run.tellBlockers
         run.monitor.activity("comparing both databases")
         try await withNeutralConnection(to: run.endpoints[direction.left]) { try partitions.note($0) }
         var verdict = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
-            waiting: run.tellBlockers
+            waiting: waiting
         ) { left, entered, _ in
             try await compare(selection.published.map(\.name), left, entered, ask)
         }
@@ -23,7 +31,7 @@ extension Crossing {
             let second = try await follower.atBarrier(
                 plan,
                 temporarySlot: run.names.temporarySlot,
-                waiting: run.tellBlockers,
+                waiting: waiting,
                 keepsKeys: true
             ) { left, entered, _ in
                 try await compare(Array(again), left, entered, Ask.Verify(isStrict: ask.isStrict))
@@ -54,7 +62,7 @@ extension Crossing {
         _ = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
-            waiting: run.tellBlockers
+            waiting: tellBlockersForAMinute
         ) { left, entered, changed in
             let verdict = try await compareKeys(changed, left: left, entered: entered)
             guard !verdict.equal else { return }

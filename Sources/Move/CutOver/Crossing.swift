@@ -93,6 +93,24 @@ struct Crossing: Sendable {
         }
     }
 
+    /// Tells whom a slot waits for, and gives up when a minute has passed since it was asked for: who
+    /// holds on to a transaction for so long would keep the fence waiting as well.
+    var tellBlockersForAMinute: @Sendable ([Blocker]) async throws -> Void {
+        let end = ContinuousClock.now + .seconds(60)
+        return { [direction, run] blockers in
+            guard ContinuousClock.now < end else { throw Self.blocked(direction, by: blockers) }
+            try await run.tellBlockers(blockers)
+        }
+    }
+
+    private static func blocked(_ direction: Direction, by blockers: [Blocker]) -> PostgresError {
+        PostgresError(
+            "transactions that have written and do not end keep the \(direction.verb) waiting",
+            detail: blockers.map(\.description).joined(separator: "; ") + ".",
+            hint: "Nothing was stopped. End them, or try again when they have ended."
+        )
+    }
+
     /// Says what would be in the way, and changes nothing.
     func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
         let obstacles = try await self.obstacles(ask, follower)
@@ -135,7 +153,7 @@ struct Crossing: Sendable {
         let changed = try await withNeutralConnection(to: left) { try partitions.changed(on: $0) }
         // Changed keys are noted only since a comparison that found no difference.
         if !ask.isSinceVerify || !follower.isListening || !changed.isEmpty {
-            let verdict = try await verify(follower, Ask.Verify(), journal)
+            let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
         for round in 1...5 where follower.changedRows > 20_000 || round == 1 {
@@ -253,7 +271,12 @@ struct Crossing: Sendable {
                 try server.execute(SourceObjects.dropSlot(slot))
                 // The standby that takes over from the new server should have it, too.
                 let failover: SQL = server.majorVersion >= 17 ? ", failover => true" : ""
-                try server.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput'\(failover))", slot)
+                do {
+                    try server.execute("SET lock_timeout = '60s'")
+                    try server.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput'\(failover))", slot)
+                } catch let error as PostgresError where error.sqlState == "55P03" {
+                    throw Self.blocked(direction, by: try Blocker.ofSlots(server))
+                }
             }
         }
         return crossed
@@ -323,6 +346,7 @@ struct Crossing: Sendable {
                         try await SetAside.giveBack(on: direction.entered, other, journal: journal)
                     }
                 }
+                try OtherData.copySequencesAgain(from: server, to: other)
                 let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                 crossed.reverseStart = try row?("lsn") ?? .zero
             }

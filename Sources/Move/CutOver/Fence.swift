@@ -9,9 +9,10 @@ import Sync
 /// A statement trigger on every table raises an error for INSERT, UPDATE, DELETE and TRUNCATE. All
 /// of them are made in one transaction that first takes SHARE ROW EXCLUSIVE on all tables: so it
 /// waits until every transaction that has written has ended, and one that writes later meets the
-/// trigger. It holds for every role, superusers too, and for sessions that were open before; it does
-/// not depend on martlet staying alive. Sessions with `session_replication_role = replica` pass, and those that say
-/// `SET martlet.passes = 'yes'`: the reverse stream does.
+/// trigger. It holds for every role, superusers too, for sessions that were open before, and for those with
+/// `session_replication_role = replica`; it does not depend on martlet staying alive. Only sessions that say
+/// `SET martlet.passes = 'yes'` pass, which those of the reverse stream do. What a subscription writes fires no
+/// statement trigger, so an enabled one is an obstacle to the cutover.
 ///
 /// It is opened before it is taken down. To drop a trigger takes ACCESS EXCLUSIVE, and whoever waits for
 /// that makes writers wait: autovacuum gives way only after a second, a report or a dump when it ends.
@@ -96,7 +97,8 @@ struct Fence {
     private func creation(_ table: Table) -> SQL {
         """
         CREATE TRIGGER \(Self.trigger) BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON \(table.name) \
-        FOR EACH STATEMENT EXECUTE FUNCTION martlet.fence()
+        FOR EACH STATEMENT EXECUTE FUNCTION martlet.fence();
+        ALTER TABLE \(table.name) ENABLE ALWAYS TRIGGER \(Self.trigger)
         """
     }
 

@@ -27,6 +27,27 @@ enum OtherData {
         return common.count
     }
 
+    /// Copies what was drawn from sequences since they were copied: nothing keeps anybody from drawing values where tables are fenced.
+    ///
+    /// - Throws: when values are drawn all the time, so that the next one here could be one that somebody has got there.
+    static func copySequencesAgain(from: Connection, to: Connection) throws(PostgresError) {
+        var moved: [Sequence] = []
+        for _ in 0..<3 {
+            let there = Dictionary(uniqueKeysWithValues: try Sequence.readAll(to).map { ($0.name, $0.lastValue) })
+            moved = try Sequence.readAll(from).filter { sequence in
+                guard let value = there[sequence.name] else { return false }
+                return value != sequence.lastValue
+            }
+            if moved.isEmpty { return }
+            try copySequences(from: from, to: to)
+        }
+        throw PostgresError(
+            "values are drawn from sequences although nobody can write to a table",
+            detail: "The sequences are: \(moved.map { "\"\($0.name)\"" }.joined(separator: ", ")).",
+            hint: "Stop the sessions that call nextval() by itself, then try again."
+        )
+    }
+
     /// Where those sequences stand from which nothing was drawn: only they themselves tell
     /// what `setval(…, false)` or `RESTART WITH` has set them to.
     private static func readUntouched(

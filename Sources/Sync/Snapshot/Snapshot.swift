@@ -98,7 +98,7 @@ public struct Blocker: Sendable, Hashable, Codable {
     public let description: String
 
     /// The transactions that have written and still run, the oldest first: a slot cannot be made before they end.
-    static func ofSlots(_ connection: Connection) throws(PostgresError) -> [Blocker] {
+    public static func ofSlots(_ connection: Connection) throws(PostgresError) -> [Blocker] {
         let rows = try connection.query(
             """
             SELECT pid, format('pid %s, application "%s", %s for %s s', pid, application_name, state,
