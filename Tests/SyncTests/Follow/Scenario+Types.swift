@@ -3,7 +3,7 @@ import Postgres
 extension Scenario {
     static let types: [Scenario] = [
         Scenario(
-            title: "values of many types",
+            title: "pitfall 15: values of many types",
             tables: """
                 CREATE EXTENSION hstore; CREATE EXTENSION citext;
                 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE TYPE pair AS (a int, b text, m mood);
@@ -30,7 +30,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "keys of many types",
+            title: "pitfall 15: keys of many types",
             tables: """
                 CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE TYPE mood AS ENUM ('sad', 'ok');
                 CREATE DOMAIN code AS varchar(9) CHECK (VALUE <> ''); CREATE EXTENSION hstore;
@@ -72,7 +72,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "domains that refuse NULL",
+            title: "pitfall 15: domains that refuse NULL",
             tables: """
                 CREATE DOMAIN must AS text NOT NULL; CREATE DOMAIN should AS must CHECK (VALUE IS DISTINCT FROM 'x');
                 CREATE DOMAIN checked AS int CHECK (VALUE IS NOT NULL);
@@ -94,7 +94,7 @@ extension Scenario {
 
     static let shapes: [Scenario] = [
         Scenario(
-            title: "generated columns",
+            title: "pitfall 8: generated columns",
             tables: """
                 CREATE TABLE g (a int PRIMARY KEY, b int GENERATED ALWAYS AS (a * 2) STORED, c text, d int);
                 CREATE TABLE h (b int GENERATED ALWAYS AS (d * 2) STORED, d int)
@@ -129,7 +129,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "partitions, with rows that move between them",
+            title: "pitfall 13: partitions, with rows that move between them",
             tables: """
                 CREATE TABLE p (id int, day date, n int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
                 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
@@ -197,7 +197,7 @@ extension Scenario {
 
     static let toast: [Scenario] = [
         Scenario(
-            title: "large values that are not sent again",
+            title: "pitfall 1: large values that are not sent again",
             tables: """
                 CREATE TABLE b (id int PRIMARY KEY, big text, note text, other text);
                 ALTER TABLE b ALTER big SET STORAGE EXTERNAL, ALTER other SET STORAGE EXTERNAL
@@ -215,7 +215,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "large values under REPLICA IDENTITY FULL, with and without a key",
+            title: "pitfall 1: large values under REPLICA IDENTITY FULL, with and without a key",
             tables: """
                 CREATE TABLE f (id int PRIMARY KEY, big text, note text); CREATE TABLE g (id int, big text, note text);
                 ALTER TABLE f ALTER big SET STORAGE EXTERNAL, REPLICA IDENTITY FULL;
@@ -232,7 +232,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "a key that is itself a large value",
+            title: "pitfall 1: a key that is itself a large value",
             tables: """
                 CREATE TABLE k (key text PRIMARY KEY, note text, n int); ALTER TABLE k ALTER key SET STORAGE EXTERNAL
                 """,

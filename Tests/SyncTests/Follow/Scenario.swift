@@ -19,7 +19,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         var isGrouped: Bool { self != .binaryOneByOne }
     }
 
-    static let all = basics + keys + types + shapes + toast
+    static let all = basics + keys + types + shapes + toast + pitfalls
 }
 
 extension Scenario {
@@ -39,13 +39,13 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "a truncate that comes last",
+            title: "pitfall 5: a truncate that comes last",
             tables: "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int)",
             rows: "INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)",
             changes: ["INSERT INTO a VALUES (2); INSERT INTO b VALUES (2)", "TRUNCATE a, b"]
         ),
         Scenario(
-            title: "transactions over several tables, empty ones, and subtransactions that roll back",
+            title: "pitfall 19: transactions over several tables, empty ones, and subtransactions that roll back",
             tables: """
                 CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (id int PRIMARY KEY, n int);
                 CREATE TABLE c (id int PRIMARY KEY, n int); CREATE UNLOGGED TABLE u (id int)
@@ -63,7 +63,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "truncates of tables that foreign keys point at",
+            title: "pitfall 5: truncates of tables that foreign keys point at",
             tables: """
                 CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE q (id int PRIMARY KEY, p int REFERENCES p)
                 """,
@@ -78,7 +78,7 @@ extension Scenario {
 
     static let keys: [Scenario] = [
         Scenario(
-            title: "changes and swaps of keys",
+            title: "pitfall 4: changes and swaps of keys",
             tables: "CREATE TABLE k (id int PRIMARY KEY, name text)",
             rows: "INSERT INTO k SELECT i, 'row ' || i FROM generate_series(1, 9) i",
             changes: [
@@ -90,7 +90,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "rows that swap a unique value",
+            title: "pitfall 12: rows that swap a unique value",
             tables: "CREATE TABLE u (id int PRIMARY KEY, email text UNIQUE)",
             rows: "INSERT INTO u VALUES (1, 'a'), (2, 'b'), (3, 'c')",
             changes: [
@@ -103,7 +103,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "deferrable unique constraints",
+            title: "pitfall 11: deferrable unique constraints",
             tables: """
                 CREATE TABLE d (id int PRIMARY KEY, a int UNIQUE DEFERRABLE INITIALLY DEFERRED, b int UNIQUE DEFERRABLE)
                 """,
@@ -115,7 +115,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "a deferrable primary key under REPLICA IDENTITY FULL",
+            title: "pitfall 11: a deferrable primary key under REPLICA IDENTITY FULL",
             tables: """
                 CREATE TABLE d (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, n int);
                 ALTER TABLE d REPLICA IDENTITY FULL
@@ -127,7 +127,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "exclusion constraints",
+            title: "pitfall 12: exclusion constraints",
             tables: "CREATE TABLE e (id int PRIMARY KEY, r int4range, EXCLUDE USING gist (r WITH &&))",
             rows: "INSERT INTO e VALUES (1, '[1,5)'), (2, '[5,9)')",
             changes: [
@@ -139,7 +139,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "REPLICA IDENTITY FULL with rows that are equal",
+            title: "pitfall 3: REPLICA IDENTITY FULL with rows that are equal",
             tables: """
                 CREATE TABLE f (a int, b text, c json, d point, e xml, g float8);
                 ALTER TABLE f REPLICA IDENTITY FULL
@@ -156,7 +156,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "REPLICA IDENTITY USING INDEX, FULL beside a key, and none for rows that are only added",
+            title: "pitfall 2: REPLICA IDENTITY USING INDEX, FULL beside a key, and none for rows that are only added",
             tables: """
                 CREATE TABLE i (a int NOT NULL, b text NOT NULL, n int, id serial PRIMARY KEY);
                 CREATE UNIQUE INDEX i_index ON i (b, a); ALTER TABLE i REPLICA IDENTITY USING INDEX i_index;
@@ -173,7 +173,7 @@ extension Scenario {
             ]
         ),
         Scenario(
-            title: "identity columns that are always generated",
+            title: "pitfall 9: identity columns that are always generated",
             tables: """
                 CREATE TABLE i (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);
                 CREATE TABLE o (k text PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, name text)
