@@ -8,7 +8,7 @@ import Testing
 /// Moves tables whose rows the log cannot name without help.
 struct IdentityTests {
     @Test(.timeLimit(.minutes(5)), arguments: ["finish", "abort"])
-    func `both servers end with the replica identities that the source had`(command: String) async throws {
+    func `pitfall 2: both servers end with the replica identities that the source had`(command: String) async throws {
         try await withServer { source in
             try await withServer { target in
                 try await withTemporaryDirectory { directory in

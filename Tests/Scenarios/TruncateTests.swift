@@ -7,7 +7,7 @@ import Testing
 /// Moves a table that is emptied and filled again all the time.
 struct TruncateTests {
     @Test(.timeLimit(.minutes(5)))
-    func `a table that is truncated while it is loaded arrives as it is`() async throws {
+    func `pitfall 5: a table that is truncated while it is loaded arrives as it is`() async throws {
         try await withServer { source in
             try await withServer { target in
                 try await withTemporaryDirectory { directory in

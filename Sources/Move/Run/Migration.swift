@@ -239,9 +239,16 @@ struct Reporter {
             try target.execute("SET synchronous_commit = off")
             try await withNeutralConnection(to: run.endpoints.source, application: "martlet heartbeat") { source in
                 var round = 0
+                var forward = SlotWatch(slot: run.names.slot)
+                var reverse = SlotWatch(slot: run.names.reverseSlot)
                 while true {
                     guard try writeUnlessOver(to: target) else { return }
                     if round % 2 == 0 { try beat(source: source, target: target) }
+                    switch run.monitor.report.phase {
+                    case .loading, .following: try forward.look(on: source, run.monitor)
+                    case .reversing: try reverse.look(on: target, run.monitor)
+                    default: run.monitor.warning(nil)
+                    }
                     run.monitor.writeTables()
                     round += 1
                     try await Task.sleep(for: .seconds(1))

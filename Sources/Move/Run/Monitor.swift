@@ -161,6 +161,16 @@ public final class Monitor: Sendable {
         waiting(text)
     }
 
+    /// Shows what will end the move unless somebody acts; nil when all is well.
+    func warning(_ text: String?) {
+        state.withLock { $0.report.warning = text }
+    }
+
+    /// Lets the source forget what is safe in the spool, so that it need not keep it for the target.
+    func confirmSpooled() {
+        state.withLock { $0.follower }?.confirmSpooled()
+    }
+
     func watch(_ load: LoadProgress) {
         state.withLock { $0.load = load }
     }

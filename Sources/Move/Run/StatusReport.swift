@@ -46,6 +46,8 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var activity: String
     /// What it waits for, and who is in the way.
     public var waiting: String?
+    /// What will end the move unless somebody acts.
+    public var warning: String?
     /// Where it comes from.
     public var source: String
     /// Where it goes.

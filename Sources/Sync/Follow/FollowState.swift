@@ -34,6 +34,7 @@ final class FollowState: Sendable {
     private let state: Mutex<State>
     private let limitValue = Atomic<UInt64>(0)
     private let bell = Bell()
+    private let confirmsSpooledValue = Atomic<Bool>(false)
 
     init(lanes: Int) {
         state = Mutex(State(lanes: Array(repeating: Lane(), count: lanes)))
@@ -50,6 +51,12 @@ final class FollowState: Sendable {
 
     /// How often it was changed which tables are to stand still.
     var askedCount: Int { state.withLock(\.askedCount) }
+
+    /// Whether the source may forget what is safe in the spool, whatever was chosen.
+    var confirmsSpooled: Bool {
+        get { confirmsSpooledValue.load(ordering: .acquiring) }
+        set { confirmsSpooledValue.store(newValue, ordering: .releasing) }
+    }
 
     /// A copy of everything.
     var current: State { state.withLock { $0 } }

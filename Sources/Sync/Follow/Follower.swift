@@ -116,6 +116,11 @@ public final class Follower: Sendable {
         state.limit = limit ?? LSN(.max)
     }
 
+    /// Lets the source forget what is safe in the spool from now on, because it would lose its log otherwise.
+    public func confirmSpooled() {
+        state.confirmsSpooled = true
+    }
+
     /// Makes the lanes stand still where they are, at the end of the transaction they are in.
     public func hold() {
         state.limit = .zero
@@ -292,7 +297,10 @@ private func startPosition(_ plan: FollowPlan, spooled: LSN, applied: LSN) async
     let from = max(spooled, applied)
     return try await withNeutralConnection(to: plan.source) { connection in
         let slot = try connection.query(
-            "SELECT confirmed_flush_lsn, wal_status FROM pg_replication_slots WHERE slot_name = $1",
+            """
+            SELECT confirmed_flush_lsn, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS reason
+              FROM pg_replication_slots s WHERE slot_name = $1
+            """,
             plan.slot
         ).first
         guard let slot else {
@@ -303,11 +311,7 @@ private func startPosition(_ plan: FollowPlan, spooled: LSN, applied: LSN) async
             )
         }
         if try slot.optional("wal_status", as: String.self) == "lost" {
-            throw PostgresError(
-                "replication slot \"\(plan.slot.name)\" lost the log it needs",
-                detail: "The source removed it because of max_slot_wal_keep_size.",
-                hint: "Raise max_slot_wal_keep_size on the source, then begin again: martlet abort, martlet migrate."
-            )
+            throw lostSlot(plan.slot, because: try slot.optional("reason"))
         }
         let confirmed: LSN = try slot("confirmed_flush_lsn")
         guard confirmed <= from else {
@@ -321,6 +325,27 @@ private func startPosition(_ plan: FollowPlan, spooled: LSN, applied: LSN) async
         }
         return from
     }
+}
+
+/// What the server tells since PostgreSQL 17 of why it gave a slot up; before, there was one reason.
+private func lostSlot(_ slot: Identifier, because reason: String?) -> PostgresError {
+    let (detail, hint) =
+        switch reason {
+        case "idle_timeout":
+            (
+                "Nobody read it for longer than idle_replication_slot_timeout allows.",
+                "Set idle_replication_slot_timeout to 0 on the source"
+            )
+        case nil, "wal_removed":
+            ("The source removed it because of max_slot_wal_keep_size.", "Raise max_slot_wal_keep_size on the source")
+        case .some(let other):
+            ("The server gave it up, with the reason \"\(other)\".", "Remove the cause")
+        }
+    return PostgresError(
+        "replication slot \"\(slot.name)\" lost the log it needs",
+        detail: detail,
+        hint: "\(hint), then begin again: martlet abort, martlet migrate."
+    )
 }
 
 /// Settings of the session that streams, whose output functions write the text form of values.

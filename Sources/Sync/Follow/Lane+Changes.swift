@@ -11,6 +11,10 @@ extension Lane {
         pipeline.tag = UInt64(table.relation)
         var row = PgOutput.Row(payload)
         complete(&row, of: table)
+        guard payload.count < Self.largeChange else {
+            try send(table, statements)
+            return try sendRow(kind, row, table, statements)
+        }
         guard table.mode == .folded else {
             return try changeInOrder(kind, row, table, statements)
         }
@@ -41,6 +45,9 @@ extension Lane {
         try send(table, statements)
         try sendRow(kind, row, table, statements)
     }
+
+    /// A change of this size goes alone and is not copied into a set: it may be a gigabyte.
+    private static let largeChange = 4 << 20
 
     /// Gives the new tuple the values that were not sent because they did not change, where the old tuple has them.
     ///

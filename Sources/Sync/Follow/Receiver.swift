@@ -60,7 +60,8 @@ struct Receiver {
     private func report(asking: Bool) throws(PostgresError) {
         let spooled = try writer.sync()
         let current = state.current
-        let confirmed = confirmation == .spooled ? spooled : min(spooled, current.durable)
+        let isSpoolEnough = confirmation == .spooled || state.confirmsSpooled
+        let confirmed = isSpoolEnough ? spooled : min(spooled, current.durable)
         try stream.sendStatus(received: writer.through, flushed: confirmed, wantsReply: asking)
         state.update {
             $0.spooled = spooled

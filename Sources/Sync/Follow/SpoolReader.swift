@@ -82,32 +82,38 @@ struct SpoolReader {
     }
 
     /// The part of the log that is in memory.
+    ///
+    /// A frame that is larger than the buffer is mapped, not read: every lane looks at every frame, and
+    /// pages of a file are memory that the system can take back.
     private final class Window {
-        private var bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        private static let size = 256 << 10
+
+        private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        private var mapping: UnsafeMutableRawBufferPointer?
+        private var content = UnsafeRawBufferPointer(start: nil, count: 0)
         private var start: UInt64 = 0
-        private var count = 0
 
         deinit {
-            bytes.deallocate()
+            unmap()
+            buffer.deallocate()
         }
 
         @inline(__always)
         func view(at offset: UInt64, count wanted: Int) -> UnsafeRawBufferPointer? {
-            guard offset >= start, offset + UInt64(wanted) <= start + UInt64(count) else { return nil }
-            return UnsafeRawBufferPointer(rebasing: bytes[Int(offset - start)..<Int(offset - start) + wanted])
+            guard offset >= start, offset + UInt64(wanted) <= start + UInt64(content.count) else { return nil }
+            return UnsafeRawBufferPointer(rebasing: content[Int(offset - start)..<Int(offset - start) + wanted])
         }
 
         func fill(from descriptor: Int32, at position: off_t, offset: UInt64, count wanted: Int) -> Bool {
-            if wanted > bytes.count || bytes.count > 1 << 20 && wanted <= 256 << 10 {
-                bytes.deallocate()
-                bytes = .allocate(byteCount: max(wanted, 256 << 10), alignment: 16)
-            }
+            unmap()
             start = offset
-            count = 0
+            content = UnsafeRawBufferPointer(start: nil, count: 0)
+            guard wanted <= Self.size else { return map(descriptor, at: position, count: wanted) }
+            var count = 0
             while count < wanted {
                 let got = pread(
                     descriptor,
-                    bytes.baseAddress.map { $0 + count },
+                    buffer.baseAddress.map { $0 + count },
                     wanted - count,
                     position + off_t(count)
                 )
@@ -115,7 +121,26 @@ struct SpoolReader {
                 guard got > 0 else { return false }
                 count += got
             }
+            content = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             return true
+        }
+
+        private func map(_ descriptor: Int32, at position: off_t, count: Int) -> Bool {
+            var file = stat()
+            // What lies behind the end of a file can be mapped, but not read.
+            guard fstat(descriptor, &file) == 0, file.st_size >= position + off_t(count) else { return false }
+            let before = Int(position) % Int(getpagesize())
+            let pages = mmap(nil, before + count, PROT_READ, MAP_SHARED, descriptor, position - off_t(before))
+            guard let pages, pages != MAP_FAILED else { return false }
+            let mapped = UnsafeMutableRawBufferPointer(start: pages, count: before + count)
+            mapping = mapped
+            content = UnsafeRawBufferPointer(rebasing: mapped[before...])
+            return true
+        }
+
+        private func unmap() {
+            if let mapping { munmap(mapping.baseAddress, mapping.count) }
+            mapping = nil
         }
     }
 

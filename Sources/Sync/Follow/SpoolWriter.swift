@@ -3,6 +3,9 @@ import Postgres
 
 /// Appends to a ``Spool``; there is one, and one task uses it.
 final class SpoolWriter {
+    /// A message of this size is not gathered with others: it may be a gigabyte, which memory holds once already.
+    private static let large = 4 << 20
+
     let spool: Spool
     private let buffer = Bytes(capacity: 512 << 10)
     private var descriptor: Int32 = -1
@@ -81,6 +84,7 @@ final class SpoolWriter {
             isInTransaction = true
         default: break
         }
+        guard payload.count < Self.large else { return try write(large: payload, lsn: lsn) }
         add(payload, lsn: lsn)
         if buffer.count >= 256 << 10 { try flush() }
     }
@@ -120,20 +124,35 @@ final class SpoolWriter {
         buffer.store(bigEndian: Checksum.crc32c(checked), at: offset + 4)
     }
 
+    private func write(large payload: UnsafeRawBufferPointer, lsn: LSN) throws(PostgresError) {
+        let offset = buffer.extend(by: Spool.headerSize)
+        buffer.store(bigEndian: UInt32(payload.count), at: offset)
+        buffer.store(bigEndian: lsn.value, at: offset + 8)
+        let sum = Checksum.crc32c(payload, seed: Checksum.crc32c(buffer.view(offset + 8, 8)))
+        buffer.store(bigEndian: sum, at: offset + 4)
+        try flush()
+        try write(payload)
+    }
+
     private func note(relation payload: UnsafeRawBufferPointer) {
         relations[payload.bigEndian(at: 1)] = Array(payload)
     }
 
     private func flush() throws(PostgresError) {
+        try write(buffer.view)
+        buffer.removeAll()
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) throws(PostgresError) {
         var written = 0
-        while written < buffer.count {
-            let count = write(descriptor, buffer.start + written, buffer.count - written)
+        while written < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+            let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw failure("write") }
             written += count
         }
-        end += UInt64(buffer.count)
-        buffer.removeAll()
+        end += UInt64(bytes.count)
     }
 
     private func openSegment() throws(PostgresError) {

@@ -26,6 +26,7 @@ struct Painter {
         let state = [report.phase.title, report.activity, time].filter { !$0.isEmpty }
         lines += text(state.joined(separator: " · "), width)
         if let waiting = report.waiting { lines += text("waiting: \(waiting)", width, .yellow) }
+        if let warning = report.warning { lines += text("warning: \(warning)", width, .yellow) }
         if !report.tables.isEmpty { lines += loadLines(report).map { Self.cut($0, to: width) } }
         if let follow = report.follow { lines += text(followLine(follow, report, reading), width) }
         lines += standingLines(report, width)

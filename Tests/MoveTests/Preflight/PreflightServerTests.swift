@@ -146,7 +146,7 @@ struct PreflightReplicaServerTests {
         }
     }
 
-    @Test func `a server that drops slots which lag is a warning, and its remedy helps`() async throws {
+    @Test func `pitfall 24: a server that drops slots which lag is a warning, and its remedy helps`() async throws {
         try await withReplicaServer { source in
             try await run("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'", "SELECT pg_reload_conf()", on: source)
             try await eventually(source, "source.slot_retention", is: .warning)

@@ -228,7 +228,7 @@ struct PreflightTransactionTests {
         try await withServer { try await body($0.connection()) }
     }
 
-    @Test func `a prepared transaction is named, and its remedy ends it`() async throws {
+    @Test func `pitfall 18: a prepared transaction is named, and its remedy ends it`() async throws {
         try await withOwnServer { source in
             try await run("CREATE TABLE t (id int PRIMARY KEY)", on: source)
             let gid = "it's \\ \"odd\" 🐘 \(UInt32.random(in: 0 ... .max))"

@@ -135,7 +135,7 @@ struct FollowerTests {
         }
     }
 
-    @Test func `a slot that has moved past the target is refused`() async throws {
+    @Test func `pitfall 23: a slot that has moved past the target is refused`() async throws {
         try await Way.with(tables: Self.table) { way in
             try await way.write(["INSERT INTO t VALUES (1, 1)"])
             try await execute(

@@ -17,7 +17,7 @@ struct LoadedFollowerTests {
         INSERT INTO a SELECT i, 0, 'pad' FROM generate_series(1, 500) i; INSERT INTO b SELECT i, i FROM generate_series(1, 50) i
         """
 
-    @Test func `nothing is lost or done twice when it is stopped at random moments`() async throws {
+    @Test func `pitfall 23: nothing is lost or done twice when it is stopped at random moments`() async throws {
         let seed = SeededGenerator()
         try await Way.with(tables: Self.tables, rows: Self.rows) { way in
             var way = way
@@ -57,7 +57,7 @@ struct LoadedFollowerTests {
         }
     }
 
-    @Test func `a transaction of 300,000 rows needs little memory`() async throws {
+    @Test func `pitfall 20: a transaction of 300,000 rows needs little memory`() async throws {
         try await Way.with(tables: Self.tables, rows: Self.rows) { way in
             try await way.follow { follower, _ in
                 follower.release()
@@ -85,6 +85,32 @@ struct LoadedFollowerTests {
                 #expect(peak.value.withLock { $0 } - before < 60)
             }
             #expect(try await way.differences() == [])
+        }
+    }
+
+    @Test func `pitfall 21: a hundred thousand subtransactions in one transaction arrive, without those that failed`()
+        async throws
+    {
+        try await Way.with(tables: Self.tables, rows: Self.rows) { way in
+            try await way.follow { follower, _ in
+                follower.release()
+                try await way.write([
+                    """
+                    DO $$ BEGIN
+                      FOR i IN 1 .. 100000 LOOP
+                        BEGIN
+                          UPDATE a SET n = n + 1 WHERE id = i % 500 + 1;
+                          IF i % 3 = 0 THEN RAISE EXCEPTION 'undone'; END IF;
+                        EXCEPTION WHEN raise_exception THEN NULL;
+                        END;
+                      END LOOP;
+                    END $$
+                    """
+                ])
+                try await way.settle(follower, within: 240)
+            }
+            #expect(try await way.differences() == [])
+            #expect(try await ask(way.places.target, "SELECT sum(n) FROM a") == "66667")
         }
     }
 
