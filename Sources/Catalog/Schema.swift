@@ -67,6 +67,18 @@ public struct Schema: Sendable {
             }
     }
 
+    /// The partitioned table that a partition must be loaded through, because the target may place its rows otherwise;
+    /// nil when partition goes into partition.
+    public func loadingRoot(of table: Table) -> Table? {
+        var current = table
+        var isPlacedByServer = false
+        while current.isPartition, let parent = current.parent.flatMap({ self.table(oid: $0) }) {
+            current = parent
+            isPlacedByServer = isPlacedByServer || parent.isPlacedByServer
+        }
+        return isPlacedByServer ? current : nil
+    }
+
     /// The partitioned table at the top of the tree that a partition is in; the table itself when it is no partition.
     public func root(of table: Table) -> Table {
         var current = table

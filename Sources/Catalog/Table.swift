@@ -40,6 +40,8 @@ public struct Table: Sendable, Hashable {
     public let parent: UInt32?
     /// Whether other tables inherit from it, or are its partitions.
     public let hasChildren: Bool
+    /// Whether a row of this partitioned table may belong into another partition on another server.
+    public let isPlacedByServer: Bool
     /// Whether policies restrict who sees which row.
     public let hasRowSecurity: Bool
     /// Size of its main fork in blocks; 0 for a partitioned table.
@@ -67,6 +69,7 @@ public struct Table: Sendable, Hashable {
         isPartition = try row("is_partition")
         parent = try row.optional("parent")
         hasChildren = try row("has_children")
+        isPlacedByServer = try row("is_placed_by_server")
         hasRowSecurity = try row("has_row_security")
         pages = try row("pages")
         bytes = try row("bytes")
@@ -188,6 +191,8 @@ public struct Index: Sendable, Hashable {
     public let equality: [String]
     /// Its size in bytes.
     public let bytes: Int
+    /// The tablespace that it is in; nil for the database's own.
+    public let tablespace: String?
     /// Actions of ALTER INDEX that set column statistics.
     public let statistics: String?
     /// The constraint that it enforces.
@@ -210,6 +215,7 @@ public struct Index: Sendable, Hashable {
         key = try row("key")
         equality = try row("equality")
         bytes = try row("bytes")
+        tablespace = try row.optional("tablespace")
         statistics = try row.optional("statistics")
         if let name: String = try row.optional("constraint") {
             constraint = Constraint(

@@ -74,9 +74,10 @@ public struct Lease: Sendable {
         let (space, member, holder) = (space, member, holder)
         return try await SessionPrologue.$current.withValue(
             { connection in
-                // Simple statements: a session that streams knows no others.
+                // Simple statements: a session that streams knows no others. Nothing is safe to ask before the path is set.
                 let rows = try connection.queryLast(
                     """
+                    SET search_path = pg_catalog;
                     SELECT pg_catalog.pg_advisory_lock_shared(\(space), \(member));
                     SELECT FROM pg_catalog.pg_locks
                      WHERE \(Self.ofThisDatabase) AND classid = \(space) AND objid = \(holder) AND objsubid = 2 AND granted

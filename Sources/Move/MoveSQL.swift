@@ -8,6 +8,7 @@ enum MoveSQL {
     static let replicaTriggers = text(PackageResources.replica_triggers_sql)
     static let foreignKeysAside = text(PackageResources.foreign_keys_aside_sql)
     static let slotRetention = text(PackageResources.slot_retention_sql)
+    static let laneWaits = text(PackageResources.lane_waits_sql)
     static let fence = text(PackageResources.fence_sql)
     static let fenceOpen = text(PackageResources.fence_open_sql)
     static let fenceTriggers = text(PackageResources.fence_triggers_sql)

@@ -10,7 +10,8 @@ extension Connection {
         var settings: [(String, String)] = [
             ("search_path", "pg_catalog"), ("datestyle", "ISO"), ("intervalstyle", "postgres"), ("timezone", "UTC"),
             ("extra_float_digits", "3"), ("bytea_output", "hex"), ("array_nulls", "on"), ("xmloption", "content"),
-            ("lc_monetary", "C"),
+            ("lc_monetary", "C"), ("transform_null_equals", "off"), ("default_transaction_read_only", "off"),
+            ("default_transaction_isolation", "read committed"), ("default_transaction_deferrable", "off"),
             ("row_security", "off"), ("statement_timeout", "0"), ("lock_timeout", "0"),
             ("idle_in_transaction_session_timeout", "0"),
             // The server notices within a minute that we are gone; a session through a Unix socket ignores them.
@@ -21,6 +22,18 @@ extension Connection {
         if let encoding { settings.append(("client_encoding", encoding)) }
         let statements = settings.map { name, value -> SQL in "SET \(Identifier(name)) = \(literal: value)" }
         try execute(.joined(statements, separator: "; "))
+    }
+}
+
+extension Connection {
+    /// Keeps the database's event triggers from firing for what this session makes, if the role may act as a replica.
+    ///
+    /// What we make and remove for ourselves is none of the application's definitions. Event triggers that
+    /// are ENABLE ALWAYS or ENABLE REPLICA fire all the same (filter_event_trigger).
+    public func keepEventTriggersQuiet() throws(PostgresError) {
+        do {
+            try execute("SET session_replication_role = replica")
+        } catch  where error.sqlState == "42501" {}
     }
 }
 

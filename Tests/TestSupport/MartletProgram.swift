@@ -40,6 +40,7 @@ public struct MartletProgram: Sendable {
     public func run(_ arguments: [String], meddle: (Int32) async throws -> Void = { _ in }) async throws -> Outcome {
         var variables: [Environment.Key: String?] = ["NO_COLOR": "1"]
         for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        var failure: (any Error)?
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),
             arguments: Arguments(arguments),
@@ -51,9 +52,10 @@ public struct MartletProgram: Sendable {
             do { try await meddle(execution.processIdentifier.value) } catch {
                 // A program that nobody ends any more would be waited for.
                 kill(execution.processIdentifier.value, SIGKILL)
-                throw error
+                failure = error
             }
         }
+        if let failure { throw MeddlingFailed(failure: failure, said: result.standardError) }
         let status =
             switch result.terminationStatus {
             case .exited(let status): status
@@ -61,4 +63,12 @@ public struct MartletProgram: Sendable {
             }
         return Outcome(status: status, output: result.standardOutput, error: result.standardError)
     }
+}
+
+/// What a test did while a program ran has failed; it may be the program's fault.
+private struct MeddlingFailed: Error, CustomStringConvertible {
+    let failure: any Error
+    let said: String?
+
+    var description: String { "\(failure)\nmartlet wrote: \(said ?? "")" }
 }

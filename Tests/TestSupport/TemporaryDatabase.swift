@@ -92,13 +92,18 @@ public func withDatabasePair<Result>(
 }
 
 /// Runs `body` with a new database on a server, and drops it afterwards with its replication slots.
+///
+/// `encoding`: another one than the server's.
 public func withDatabase<Result>(
     on server: Server,
+    encoding: String? = nil,
     _ body: (ConnectionString) async throws -> Result
 ) async throws -> Result {
     let name = "martlet_test_\(UInt64.random(in: 0 ... .max))"
     try await withConnection(to: server.connection()) { admin in
-        try admin.execute("CREATE DATABASE \(Identifier(name))")
+        let options: SQL =
+            encoding.map { " TEMPLATE template0 ENCODING \(literal: $0) LC_COLLATE 'C' LC_CTYPE 'C'" } ?? ""
+        try admin.execute("CREATE DATABASE \(Identifier(name))\(options)")
     }
     let outcome: Swift.Result<Result, any Error>
     do { outcome = .success(try await body(server.connection(to: name))) } catch { outcome = .failure(error) }

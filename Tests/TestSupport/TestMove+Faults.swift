@@ -29,10 +29,16 @@ extension TestMove {
     /// Waits until a martlet has stopped itself.
     public static func untilStopped(_ process: Int32) async throws {
         try await eventually("process \(process) stops itself") {
-            // The state follows the name, which is in parentheses; a process that is gone has no file.
-            let line = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
-            return line.split(separator: ")").last?.split(separator: " ").first == "T"
+            state(of: process) == "T"
         }
+    }
+
+    /// The state of a process, such as `S` or `T`; nil when it has ended.
+    static func state(of process: Int32) -> Substring? {
+        // The state follows the name, which is in parentheses; a process that is gone has no file.
+        let line = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+        let state = line.split(separator: ")").last?.split(separator: " ").first
+        return state == "Z" ? nil : state
     }
 
     /// How many locks of martlets there are in a database; 0 when none runs.

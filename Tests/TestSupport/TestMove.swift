@@ -40,7 +40,7 @@ public struct TestMove: Sendable {
         meddle: (Int32) async throws -> Void = { _ in }
     ) async throws -> MartletProgram.Outcome {
         var arguments = [command, "--target", target.secretURI] + options
-        if !["cutover", "rollback"].contains(command) { arguments += ["--source", source.secretURI] }
+        if !["cutover", "rollback", "status"].contains(command) { arguments += ["--source", source.secretURI] }
         if ["migrate", "finish", "abort"].contains(command) { arguments += ["--work-dir", directory] }
         return try await program.run(arguments, meddle: meddle)
     }
@@ -59,8 +59,8 @@ public struct TestMove: Sendable {
         then end: End = .abort,
         _ body: () async throws -> Void
     ) async throws {
-        let migration = try await run("migrate", options) { _ in
-            try await untilFollowing()
+        let migration = try await run("migrate", options) { process in
+            try await untilFollowing(process)
             try await body()
             if end != .none { try await mustBeEqual() }
             switch end {
@@ -84,9 +84,13 @@ public struct TestMove: Sendable {
         #expect(verdict.status == 0, "martlet verify: \(verdict.output)\(verdict.error)")
     }
 
-    /// Waits until changes are applied.
-    public func untilFollowing(within limit: Duration = .seconds(120)) async throws {
-        try await eventually("the move follows changes", within: limit) { try await isFollowing() }
+    /// Waits until changes are applied, in vain when the process has ended.
+    public func untilFollowing(_ process: Int32? = nil, within limit: Duration = .seconds(120)) async throws {
+        try await eventually("the move follows changes", within: limit) {
+            if try await isFollowing() { return true }
+            guard let process, Self.state(of: process) == nil else { return false }
+            throw PostgresError("martlet ended before it followed changes")
+        }
     }
 
     /// Whether a martlet that runs now applies changes.

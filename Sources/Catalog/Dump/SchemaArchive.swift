@@ -10,6 +10,9 @@ public struct SchemaArchive: Sendable {
         /// Whether GRANTs are taken over.
         public var keepsPrivileges = true
 
+        /// Whether objects go into tablespaces of the same names; otherwise into the default one.
+        public var keepsTablespaces = true
+
         /// Takes everything over.
         public init() {}
     }
@@ -24,6 +27,8 @@ public struct SchemaArchive: Sendable {
         public let oid: UInt32
         /// The rest: type, schema, name, owner.
         public let description: String
+        /// When it is needed; nil for what is neither before nor after the rows.
+        var section: Section?
         /// The line's own number.
         let id: Int
         /// The numbers of the lines that must come before it.
@@ -77,7 +82,8 @@ public struct SchemaArchive: Sendable {
         to file: URL
     ) async throws -> SchemaArchive {
         let (conninfo, secrets) = source.forChildProcess
-        var arguments = ["--format=custom", "--schema-only", "--no-subscriptions", "--file=\(file.path)"]
+        var arguments = ["--format=custom", "--schema-only", "--no-subscriptions", "--encoding=UTF8"]
+        arguments.append("--file=\(file.path)")
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         if !options.keepsOwners { arguments.append("--no-owner") }
         if !options.keepsPrivileges { arguments.append("--no-privileges") }
@@ -85,8 +91,15 @@ public struct SchemaArchive: Sendable {
         arguments += tables.map { "--exclude-table=\($0.quoted)" }
         arguments += ["--exclude-schema=martlet", "--dbname=\(conninfo)"]
         _ = try await programs.run("pg_dump", arguments, secrets)
+        // --verbose lists what others need, and all entries, whatever the section.
         let contents = try await programs.run("pg_restore", ["--list", "--verbose", file.path])
-        return SchemaArchive(programs: programs, options: options, file: file, entries: entries(in: contents))
+        var entries = Self.entries(in: contents)
+        for section in Section.allCases {
+            let members = try await programs.run("pg_restore", ["--list", "--section=\(section.rawValue)", file.path])
+            let numbers = Set(Self.entries(in: members).map(\.id))
+            for index in entries.indices where numbers.contains(entries[index].id) { entries[index].section = section }
+        }
+        return SchemaArchive(programs: programs, options: options, file: file, entries: entries)
             .leavingOut(dependents)
     }
 
@@ -106,7 +119,13 @@ public struct SchemaArchive: Sendable {
             let fields = line[line.index(after: semicolon)...].split(separator: " ", maxSplits: 2)
             guard fields.count == 3, let catalog = UInt32(fields[0]), let oid = UInt32(fields[1]) else { continue }
             entries.append(
-                Entry(line: String(line), catalog: catalog, oid: oid, description: String(fields[2]), id: id)
+                Entry(
+                    line: String(line),
+                    catalog: catalog,
+                    oid: oid,
+                    description: String(fields[2]),
+                    id: id
+                )
             )
         }
         return entries
@@ -145,18 +164,49 @@ public struct SchemaArchive: Sendable {
 
     /// The statements of a section, of those entries that `isIncluded` chooses.
     public func script(_ section: Section, where isIncluded: (Entry) -> Bool) async throws -> SQL {
-        let chosen = entries.filter(isIncluded)
+        try await script(section, of: entries.filter { $0.section == section && isIncluded($0) }[...])
+    }
+
+    /// The same in pieces of at most `size` entries, in their order: what is made in one transaction needs locks for all of it.
+    public func scripts(
+        _ section: Section,
+        size: Int,
+        where isIncluded: (Entry) -> Bool = { _ in true }
+    ) async throws -> [SQL] {
+        let entries = entries.filter { $0.section == section && isIncluded($0) }
+        var scripts: [SQL] = []
+        for start in stride(from: 0, to: max(entries.count, 1), by: size) {
+            scripts.append(try await script(section, of: entries[start..<min(start + size, entries.count)]))
+        }
+        return scripts
+    }
+
+    private func script(_ section: Section, of chosen: ArraySlice<Entry>) async throws -> SQL {
         let list = file.appendingPathExtension(section.rawValue + ".list")
         try Data(chosen.map(\.line).joined(separator: "\n").utf8).write(to: list)
-        var arguments = ["--section=\(section.rawValue)", "--use-list=\(list.path)", "--file=-"]
+        // Not by --section: a comment is in the section of whatever the list has before it (ProcessArchiveRestoreOptions).
+        var arguments = ["--use-list=\(list.path)", "--file=-"]
         if !options.keepsOwners { arguments.append("--no-owner") }
         if !options.keepsPrivileges { arguments.append("--no-privileges") }
+        if !options.keepsTablespaces { arguments.append("--no-tablespaces") }
         let text = try await programs.run("pg_restore", arguments + [file.path])
+        // The names and texts of a source without an encoding are what they are.
+        guard !text.contains("\u{FFFD}") else {
+            throw PostgresError(
+                "the definitions of the source hold text that is not UTF-8",
+                detail: Self.lineWithoutEncoding(in: text),
+                hint: "Give the object a name, or the comment or default a text, in UTF-8, then run the command again."
+            )
+        }
         return SQL(trusting: Self.withoutClientCommands(text))
     }
 
+    private static func lineWithoutEncoding(in text: String) -> String? {
+        text.split(separator: "\n").first { $0.contains("\u{FFFD}") }.map { "It is in the line: \($0)" }
+    }
+
     /// The parts of a dump by the time they are needed.
-    public enum Section: String, Sendable {
+    public enum Section: String, Sendable, CaseIterable {
         /// What tables need before their rows.
         case preData = "pre-data"
         /// What is cheaper or only right after the rows.

@@ -26,6 +26,7 @@ SELECT i.indexrelid AS oid,
                   WHERE i.indisunique AND k.place <= i.indnkeyatts
                     AND f.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')), '{}') AS equality,
        CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE 0 END AS bytes,
+       (SELECT spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace) AS tablespace,
        con.conname AS "constraint",
        con.contype AS constraint_kind,
        pg_get_constraintdef(con.oid) AS constraint_definition,

@@ -9,6 +9,22 @@ SELECT c.oid,
        c.relispartition AS is_partition,
        p.inhparent AS parent,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid) AS has_children,
+       -- Whether another server may put a row into another partition: hashes of an enum are those of its OIDs; order and
+       -- hash of text follow a collation; a function may answer otherwise.
+       EXISTS (SELECT FROM pg_partitioned_table k
+                 CROSS JOIN LATERAL unnest(k.partattrs::int2[], k.partcollation::oid[]) AS p (attribute, sorting)
+                 LEFT JOIN pg_attribute a ON a.attrelid = k.partrelid AND a.attnum = p.attribute
+                 LEFT JOIN pg_type t ON t.oid = a.atttypid
+                WHERE k.partrelid = c.oid
+                  AND (p.attribute = 0
+                       OR k.partstrat = 'h' AND (t.typnamespace <> 'pg_catalog'::regnamespace OR t.typname ~ '^reg')
+                       OR k.partstrat = 'h'
+                          AND EXISTS (SELECT FROM pg_collation l WHERE l.oid = p.sorting AND NOT l.collisdeterministic)
+                       OR k.partstrat = 'r' AND p.sorting <> 0
+                          AND NOT EXISTS (SELECT FROM pg_collation l
+                                           WHERE l.oid = p.sorting AND l.collname IN ('C', 'POSIX')
+                                             AND l.collnamespace = 'pg_catalog'::regnamespace)))
+         AS is_placed_by_server,
        c.relrowsecurity AS has_row_security,
        CASE WHEN c.relkind = 'r'
             THEN (pg_relation_size(c.oid) + current_setting('block_size')::int - 1) / current_setting('block_size')::int

@@ -8,6 +8,23 @@ SELECT 'pg_namespace'::regclass AS catalog, oid FROM pg_namespace WHERE nspname 
 UNION ALL SELECT 'pg_class'::regclass, oid FROM pg_class WHERE oid >= 16384
 UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE oid >= 16384
 UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE oid >= 16384
+UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl
+UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger
+UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication
+UNION ALL SELECT 'pg_opclass'::regclass, oid FROM pg_opclass WHERE oid >= 16384
+UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily WHERE oid >= 16384
+UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator WHERE oid >= 16384
+UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast WHERE oid >= 16384
+UNION ALL SELECT 'pg_collation'::regclass, oid FROM pg_collation WHERE oid >= 16384
+UNION ALL SELECT 'pg_conversion'::regclass, oid FROM pg_conversion WHERE oid >= 16384
+UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config WHERE oid >= 16384
+UNION ALL SELECT 'pg_ts_dict'::regclass, oid FROM pg_ts_dict WHERE oid >= 16384
+UNION ALL SELECT 'pg_ts_template'::regclass, oid FROM pg_ts_template WHERE oid >= 16384
+UNION ALL SELECT 'pg_ts_parser'::regclass, oid FROM pg_ts_parser WHERE oid >= 16384
+UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
+UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
+UNION ALL SELECT 'pg_am'::regclass, oid FROM pg_am WHERE oid >= 16384
+UNION ALL SELECT 'pg_language'::regclass, oid FROM pg_language WHERE oid >= 16384
 UNION ALL SELECT 'pg_largeobject_metadata'::regclass, oid FROM pg_largeobject_metadata;
 
 -- What is being moved, and in which phase the move is. One row.

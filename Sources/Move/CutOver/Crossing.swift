@@ -169,6 +169,15 @@ struct Crossing: Sendable {
                 .map { row throws(PostgresError) in try row("gid", as: String.self) }
         }
         obstacles += prepared.map { "prepared transaction \"\($0)\" holds locks on the server that is left" }
+        obstacles += try await withNeutralConnection(to: left) { server in
+            // What it writes fires no trigger for statements, and so passes the fence.
+            try server.query(PreflightSQL.subscriptions).compactMap { row throws(PostgresError) in
+                guard try row("is_enabled") else { return nil }
+                let name = Identifier(try row("name"))
+                return "subscription \(name.quoted) would write on to the server that is left "
+                    + "(ALTER SUBSCRIPTION \(name.quoted) DISABLE)"
+            }
+        }
         obstacles += try await newTables().map { "table \"\($0)\" was made since and is not moved" }
         obstacles += follower.standing.map { "table \"\($0.table)\" stands still: \($0.message)" }
         obstacles += try await drift().map { "\($0.text); run on \(entered.place): \($0.remedy.text)" }
@@ -253,10 +262,12 @@ struct Crossing: Sendable {
         )
         try await crossed.report.measure("prepare the way back", isDowntime: false) {
             try await withNeutralConnection(to: run.endpoints.source) { source in
+                try source.keepEventTriggersQuiet()
                 try source.execute(Self.positionTable)
             }
             guard ask.keepsWayBack else { return }
             try await withNeutralConnection(to: run.endpoints.target) { server in
+                try server.keepEventTriggersQuiet()
                 let objects = SourceObjects(names: names, side: .target)
                 try await objects.ensureIdentities(of: target, on: server, journal: journal)
                 try objects.makePublication(of: target.published, on: server, journal: journal)
@@ -315,6 +326,7 @@ struct Crossing: Sendable {
             role: run.options.sessionRoles[direction.left]
         )
         try await withNeutralConnection(to: left, application: "martlet fence") { server in
+            try server.keepEventTriggersQuiet()
             var waited = Duration.zero
             try await crossed.report.measure("put up the fence") {
                 let asked = clock.now

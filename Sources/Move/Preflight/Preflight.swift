@@ -60,14 +60,21 @@ public enum Preflight {
     /// Opens a session and looks what is at its other end.
     ///
     /// A pooler that shares server sessions between clients would hand our settings on to the next
-    /// one, a `search_path` without his tables; so behind a pooler nothing is set.
+    /// one, a `search_path` without his tables; so behind a pooler nothing is set for longer than a transaction.
     private static func withServer<Result>(
         at place: ConnectionString,
         _ body: (Connection, ServerSurvey) async throws -> Result
     ) async throws -> Result {
         try await withConnection(to: place, application: "martlet preflight") { connection in
             let row = try connection.query("SELECT pg_catalog.pg_backend_pid() AS pid").first
-            if try row?("pid") == connection.processID { try connection.useNeutralSettings(encoding: "UTF8") }
+            guard try row?("pid") == connection.processID else {
+                let server = try await connection.transaction {
+                    try connection.execute("SET LOCAL search_path = pg_catalog")
+                    return try ServerSurvey(connection)
+                }
+                return try await body(connection, server)
+            }
+            try connection.useNeutralSettings(encoding: "UTF8")
             return try await body(connection, try ServerSurvey(connection))
         }
     }

@@ -42,7 +42,13 @@ enum Probe {
         of attempts: [Attempt],
         on connection: Connection
     ) throws(PostgresError) -> [Attempt: PostgresError] {
-        try connection.execute("BEGIN READ WRITE; SET LOCAL lock_timeout = '2s'")
+        try connection.execute("BEGIN READ WRITE; SET LOCAL lock_timeout = '2s'; SAVEPOINT role")
+        do throws(PostgresError) {
+            // As the move does it, see keepEventTriggersQuiet().
+            try connection.execute("SET LOCAL session_replication_role = replica")
+        } catch  where error.sqlState == "42501" {
+            try connection.execute("ROLLBACK TO SAVEPOINT role")
+        }
         var denials: [Attempt: PostgresError] = [:]
         for attempt in attempts { denials[attempt] = try denial(of: attempt.sql, on: connection) }
         try connection.execute("ROLLBACK")

@@ -138,6 +138,28 @@ enum ServerChecks {
             : "It is needed for the way back after the cutover, which streams changes to the old server."
     }
 
+    /// Whether one transaction can lock all tables: pg_dump does on the source, and the fence on the server that is left.
+    static func locks(_ server: ServerSurvey, on side: Finding.Side, tables: Int) -> Finding {
+        let check = "\(side.rawValue).locks"
+        let room = server.locks.each * server.locks.sessions
+        // What others lock meanwhile, their indexes too, must have room beside it.
+        let needed = tables + tables / 4 + 500
+        guard room < needed, tables > 100 else {
+            return Finding(check, .pass, "there is room for the locks of \(Finding.count(tables, "table"))")
+        }
+        return Finding(
+            check,
+            .blocker,
+            "there is room for \(room) locks, and \(tables) tables must be locked at once",
+            detail: "pg_dump locks all tables on the source, and a cutover or rollback on the server that is left. "
+                + "The room is max_locks_per_transaction (\(server.locks.each)) times \(server.locks.sessions) sessions.",
+            remedy: [
+                "ALTER SYSTEM SET max_locks_per_transaction = \((needed / server.locks.sessions + 8) / 8 * 8);",
+                server.restart,
+            ]
+        )
+    }
+
     /// Whether all the sessions of a move find room.
     static func connections(_ server: ServerSurvey, on side: Finding.Side, needed: Int) -> Finding {
         let check = "\(side.rawValue).connections"

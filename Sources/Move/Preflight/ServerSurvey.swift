@@ -25,6 +25,10 @@ struct ServerSurvey: Sendable {
     let connections: Room
     let databaseConnections: Room?
     let roleConnections: Room?
+    /// `max_locks_per_transaction`, and by how many sessions it is multiplied to make room for locks.
+    let locks: (each: Int, sessions: Int)
+    /// Whether the server can compress values with LZ4.
+    let hasLZ4: Bool
     let role: String
     let isSuperuser: Bool
     let bypassesRowSecurity: Bool
@@ -80,6 +84,8 @@ struct ServerSurvey: Sendable {
         connections = Room(used: try row("used_connections"), limit: try row("max_connections"))
         databaseConnections = try Self.room(row, used: "database_connections", limit: "database_connection_limit")
         roleConnections = try Self.room(row, used: "role_connections", limit: "role_connection_limit")
+        locks = (try row("locks_per_session"), try row("lock_sessions"))
+        hasLZ4 = try row.optional("has_lz4") ?? false
         role = try row("role")
         isSuperuser = try row("is_superuser")
         bypassesRowSecurity = try row("bypasses_row_security")

@@ -7,7 +7,8 @@ extension SourceChecks {
     var objects: [Finding] {
         let found = [
             partitioned, inheritance, largeObjects, generated, identity, textTypes, forcedRowSecurity, sequences,
-            publications, subscriptions, eventTriggers, replicaTriggers, userMappings,
+            publications, subscriptions, eventTriggers, replicaTriggers, userMappings, invalidIndexes,
+            configurationTables,
             note("foreign table", "source.foreign_tables", "will be defined anew; the rows stay where they are"),
             note("materialized view", "source.materialized_views", "will be filled on the target"),
             note("rule", "source.rules", "on tables will be kept; none fires for the rows that martlet writes"),
@@ -143,13 +144,57 @@ extension SourceChecks {
     }
 
     private var eventTriggers: Finding? {
-        let names = source.names(of: "event trigger")
-        guard !names.isEmpty else { return nil }
+        let triggers = source.objects.filter { $0.kind == "event trigger" }
+        guard !triggers.isEmpty else { return nil }
+        let names = triggers.map(\.name.name)
+        let always = triggers.filter { ["A", "R"].contains($0.detail) }.map(\.name.name)
+        let fires =
+            always.isEmpty ? "" : " ENABLE ALWAYS or REPLICA, and so firing all the same: \(Finding.list(always))."
         return Finding(
             "source.event_triggers",
             .warning,
             "\(Finding.count(names.count, "event trigger needs", "event triggers need")) a superuser to be made on the target",
-            detail: "\(Finding.named(names)) On the source they see what martlet makes for the move."
+            detail: "\(Finding.named(names)) They do not fire for what martlet makes itself where its role may set "
+                + "session_replication_role.\(fires)",
+            remedy: always.map { "ALTER EVENT TRIGGER \(Identifier($0).quoted) ENABLE;" }
+        )
+    }
+
+    private var invalidIndexes: Finding? {
+        let indexes = source.objects.filter { object in
+            object.kind == "invalid index"
+                && source.isMoved(QualifiedName(schema: object.name.schema, name: object.detail))
+        }
+        guard !indexes.isEmpty else { return nil }
+        let isOne = indexes.count == 1
+        return Finding(
+            "source.invalid_indexes",
+            .warning,
+            "\(Finding.count(indexes.count, "invalid index", "invalid indexes")) \(isOne ? "is" : "are") left out",
+            detail: "\(Finding.named(indexes.map(\.name.description))) CREATE INDEX CONCURRENTLY or REINDEX "
+                + "CONCURRENTLY has failed and left \(isOne ? "it" : "them") behind. REINDEX INDEX CONCURRENTLY builds what "
+                + "is needed; what is not:",
+            remedy: indexes.map { "DROP INDEX CONCURRENTLY \($0.name.quoted);" }
+        )
+    }
+
+    /// Tables of extensions whose rows belong to the user (`pg_extension_config_dump`): jobs, queues, rules.
+    private var configurationTables: Finding? {
+        let tables = source.objects.filter { $0.kind == "configuration table" }
+        guard !tables.isEmpty else { return nil }
+        return Finding(
+            "source.configuration_tables",
+            .warning,
+            "\(Finding.count(tables.count, "table")) of extensions with rows of yours \(tables.count == 1 ? "is" : "are") not moved",
+            detail: tables.prefix(20).map { table in
+                "Table \"\(table.name)\" of extension \"\(table.detail.prefix { $0 != "|" })\"."
+            }.joined(separator: "\n")
+                + "\nJobs in them would run on both servers. After the cutover, copy what you want:",
+            remedy: tables.map { table in
+                let condition = table.detail.drop { $0 != "|" }.dropFirst()
+                let rows = "SELECT * FROM \(table.name.quoted)" + (condition.isEmpty ? "" : " \(condition)")
+                return "COPY (\(rows)) TO STDOUT;  -- on the target: COPY \(table.name.quoted) FROM STDIN;"
+            }
         )
     }
 
@@ -182,8 +227,11 @@ extension SourceChecks {
 
     /// Extensions that keep user data in ways of their own.
     var unsupportedExtensions: Finding {
+        Self.unsupported(source.extensions.filter { $0.installed != nil }.map(\.name))
+    }
+
+    static func unsupported(_ installed: [String]) -> Finding {
         let check = "source.extensions"
-        let installed = source.extensions.filter { $0.installed != nil }.map(\.name)
         let unsupported = installed.filter { ["timescaledb", "citus"].contains($0) }
         guard !unsupported.isEmpty else {
             return Finding(check, .pass, "no extension keeps tables that martlet does not know")

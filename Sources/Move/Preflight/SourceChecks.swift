@@ -14,6 +14,7 @@ struct SourceChecks {
         var findings = ServerChecks.first(of: server, on: .source)
         findings += [
             ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
+            ServerChecks.locks(server, on: .source, tables: source.tables.count),
             readable, rowSecurity, unsupportedExtensions,
         ]
         if let readableLargeObjects { findings.append(readableLargeObjects) }
@@ -230,6 +231,21 @@ extension SourceChecks {
         remedy: [String]
     ) -> Finding {
         guard let denial = source.denials[attempt] else { return Finding(check, .pass, pass) }
+        let triggers = source.names(of: "event trigger")
+        // What is no lack of rights is most likely somebody's own rule.
+        guard denial.sqlState == "42501" || triggers.isEmpty else {
+            return Finding(
+                check,
+                .blocker,
+                message,
+                detail: denial.description
+                    + "\nAn event trigger may refuse it. Let martlet set session_replication_role, "
+                    + "for which most of them do not fire, or disable them for the move:",
+                remedy: (server.majorVersion >= 15
+                    ? ["GRANT SET ON PARAMETER session_replication_role TO \(role.quoted);"] : [])
+                    + triggers.map { "ALTER EVENT TRIGGER \(Identifier($0).quoted) DISABLE;" }
+            )
+        }
         return Finding(check, .blocker, message, detail: denial.description, remedy: remedy)
     }
 }

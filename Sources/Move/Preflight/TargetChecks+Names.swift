@@ -36,8 +36,28 @@ extension TargetChecks {
             "target.tablespaces",
             .warning,
             "\(Finding.count(missing.count, "tablespace")) of the source \(missing.count == 1 ? "is" : "are") missing",
-            detail: "\(Finding.named(missing)) What is in them will go to the target's default one, "
-                + "unless you make them, each in an empty directory that the server owns."
+            detail: "\(Finding.named(missing)) All tables will go to the target's default one, "
+                + "unless you make what is missing, each in an empty directory that the server owns."
+        )
+    }
+
+    var compression: Finding? {
+        Self.compression(columns: source.objects.filter { $0.kind == "lz4" }, hasLZ4: server.hasLZ4)
+    }
+
+    /// Whether the target can compress values as columns ask for.
+    static func compression(columns: [SourceSurvey.Object], hasLZ4: Bool) -> Finding? {
+        guard !columns.isEmpty, !hasLZ4 else { return nil }
+        return Finding(
+            "target.compression",
+            .blocker,
+            "\(Finding.count(columns.count, "column asks", "columns ask")) for compression lz4, which the target was built without",
+            detail:
+                "\(Finding.named(columns.map { "\($0.name).\($0.detail)" })) Take a build with LZ4; or, on the source, which "
+                + "leaves stored values as they are:",
+            remedy: columns.map {
+                "ALTER TABLE \($0.name.quoted) ALTER COLUMN \(Identifier($0.detail).quoted) SET COMPRESSION default;"
+            }
         )
     }
 

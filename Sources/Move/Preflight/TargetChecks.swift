@@ -17,6 +17,7 @@ struct TargetChecks {
         findings += [
             ServerChecks.standby(server, on: .target),
             ServerChecks.connections(server, on: .target, needed: 2 * options.jobs + (options.isOnce ? 2 : 6)),
+            ServerChecks.locks(server, on: .target, tables: source.tables.count),
             sameDatabase, versions, encoding, locale, collations, occupants, create,
         ]
         if !options.isOnce { findings += [replicaRole, origin] }
@@ -29,7 +30,8 @@ struct TargetChecks {
             ]
         }
         findings += [maxWAL] + extensions + extensionVersions + [roles]
-        findings += ownerRights + [forcedRowSecurity, tablespaces, closedTablespaces].compactMap(\.self)
+        findings += ownerRights
+        findings += [forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(\.self)
         return findings + ownersWithoutRoom + privileged
     }
 

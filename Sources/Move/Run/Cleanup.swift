@@ -34,9 +34,11 @@ public struct Cleanup: Sendable {
         dropsCopy: Bool = false
     ) async throws -> [Removed] {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { journal in
+            try journal.keepEventTriggersQuiet()
             let objects = try Journal.objects(kinds: kinds, on: journal).filter { side == nil || $0.side == side }
             guard !objects.isEmpty else { return [] }
             return try await withNeutralConnection(to: endpoints.source, application: "martlet cleanup") { source in
+                try source.keepEventTriggersQuiet()
                 var removed: [Removed] = []
                 for object in objects {
                     let isDropped = dropsCopy && object.side == .target && SetAside.allKinds.contains(object.kind)
@@ -57,7 +59,10 @@ public struct Cleanup: Sendable {
     /// With `dropsCopy` the copied tables go as well, so that the target is as empty as before.
     public func removeJournal(dropsCopy: Bool) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { target in
-            if dropsCopy, try Journal.migration(on: target)?.hasSchema == true {
+            try target.keepEventTriggersQuiet()
+            // From this phase on there may be tables, all of them or some.
+            let phase = try Journal.migration(on: target)?.phase
+            if dropsCopy, let phase, phase != Phase.planned.rawValue {
                 try target.execute(MoveSQL.dropCopied)
                 while try target.query(MoveSQL.dropCopiedLargeObjects).first?("removed", as: Int.self) != 0 {}
             }

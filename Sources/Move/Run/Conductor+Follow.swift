@@ -327,7 +327,10 @@ extension Conductor {
         do {
             try await report.measure("open the old server") {
                 try await withJournal { try await pass(into: .rolledBack, request, on: $0) }
-                try await withNeutralConnection(to: run.endpoints.source) { try Fence.open(on: $0) }
+                try await withNeutralConnection(to: run.endpoints.source) { source in
+                    try source.keepEventTriggersQuiet()
+                    try Fence.open(on: source)
+                }
             }
         } catch {
             run.monitor.failure(of: "the rollback", PostgresError(telling: error))

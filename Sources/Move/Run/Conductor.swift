@@ -29,6 +29,7 @@ struct Conductor: Sendable {
                 // A crash may have come between the entry into this phase and the opening of the old server.
                 // Whatever trigger cannot be dropped now, because somebody holds on to its table, waits for martlet finish.
                 try await withNeutralConnection(to: endpoints.source, application: "martlet fence") { source in
+                    try source.keepEventTriggersQuiet()
                     try Fence.open(on: source)
                     try await Fence.drop(on: source)
                 }
@@ -98,6 +99,7 @@ struct Conductor: Sendable {
         let objects = SourceObjects(names: run.names, side: .source)
         try await withJournal { journal in
             try await withNeutralConnection(to: endpoints.source) { source in
+                try source.keepEventTriggersQuiet()
                 try await objects.ensureIdentities(of: selection, on: source, journal: journal)
                 try objects.makePublication(of: selection.published, on: source, journal: journal)
                 try objects.note(slot: run.names.slot, journal: journal)
@@ -175,13 +177,15 @@ struct Conductor: Sendable {
     private func remainingUnits() async throws -> Int {
         try await withJournal { journal in
             let loads = try Journal.loads(on: journal)
-            let incomplete = loads.filter { !Self.isComplete($0, in: loads, isOnce: run.options.isOnce) }
-            return loads.isEmpty ? 1 : incomplete.count
+            return loads.isEmpty ? 1 : loads.count - complete(loads).count
         }
     }
 
-    private static func isComplete(_ load: Journal.TableLoad, in loads: [Journal.TableLoad], isOnce: Bool) -> Bool {
-        loads.filter { isOnce || $0.unit == load.unit }.allSatisfy { $0.state == .loaded || $0.state == .ready }
+    private func complete(_ loads: [Journal.TableLoad]) -> Set<QualifiedName> {
+        let incomplete = loads.filter { $0.state != .loaded && $0.state != .ready }
+        if run.options.isOnce, !incomplete.isEmpty { return [] }
+        let units = Set(incomplete.map(\.unit))
+        return Set(loads.filter { !units.contains($0.unit) }.map(\.table))
     }
 
     private func copy(_ selection: Selection, _ snapshot: Snapshot?) async throws {
@@ -196,16 +200,21 @@ struct Conductor: Sendable {
         let progress = LoadProgress(loads.filter { stored.contains($0.table) })
         monitor.watch(progress)
         monitor.activity("copying tables and building indexes")
-        let complete = Set(
-            loads.filter { Self.isComplete($0, in: loads, isOnce: run.options.isOnce) }.map(\.table)
-        )
+        let complete = complete(loads)
         let ready = Set(loads.filter { $0.state == .ready }.map(\.table))
         let total = selection.stored.map(\.bytes).reduce(0, +)
-        let tables = selection.stored.map { LoadTable($0, totalBytes: total, jobs: run.options.jobs) }
+        let tables = selection.stored.map { table in
+            LoadTable(
+                table,
+                through: selection.schema.loadingRoot(of: table),
+                totalBytes: total,
+                jobs: run.options.jobs
+            )
+        }
         let loader = Loader(
             source: endpoints.source,
             target: endpoints.target,
-            encoding: run.targetEncoding,
+            encoding: run.encoding,
             jobs: run.options.jobs,
             isReplica: !run.options.isOnce && run.options.sessionRoles.target == .replica,
             progress: progress

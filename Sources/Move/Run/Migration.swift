@@ -125,7 +125,8 @@ public struct Migration: Sendable {
         // A run that was refused has written nothing there.
         defer { work.removeIfEmpty() }
         return try await withNeutralConnection(to: endpoints.target, application: "martlet journal") { journal in
-            try await withNeutralConnection(to: endpoints.source, application: "martlet lease") { source in
+            try journal.keepEventTriggersQuiet()
+            return try await withNeutralConnection(to: endpoints.source, application: "martlet lease") { source in
                 let known = try Journal.migration(on: journal)
                 try refuseIfEnded(known)
                 let migration = if let known { known } else { try await plan(on: journal, from: source) }
@@ -218,15 +219,18 @@ public struct Migration: Sendable {
             names: Names(id: migration.id),
             monitor: monitor,
             directory: directory,
-            targetEncoding: try Self.encoding(of: target),
-            sourceEncoding: try Self.encoding(of: source),
+            encoding: try Self.encoding(from: source),
+            reverseEncoding: try Self.encoding(from: target),
             sourceMajor: source.majorVersion
         )
     }
 
-    private static func encoding(of connection: Connection) throws(PostgresError) -> String {
-        guard let row = try connection.query("SHOW server_encoding").first else { return "UTF8" }
-        return try row("server_encoding")
+    /// What both sides speak when rows come from this database.
+    ///
+    /// We write names in UTF-8. Bytes without an encoding pass as they are, and the side that writes them judges them.
+    private static func encoding(from connection: Connection) throws(PostgresError) -> String {
+        let encoding = try connection.query("SHOW server_encoding").first?("server_encoding", as: String.self)
+        return encoding == "SQL_ASCII" ? "SQL_ASCII" : "UTF8"
     }
 }
 
@@ -249,6 +253,7 @@ struct Reporter {
                     case .reversing: try reverse.look(on: target, run.monitor)
                     default: run.monitor.warning(nil)
                     }
+                    if round % 2 == 1 { try tellWaits(source: source, target: target) }
                     run.monitor.writeTables()
                     round += 1
                     try await Task.sleep(for: .seconds(1))
@@ -270,6 +275,16 @@ struct Reporter {
     private func write(to target: Connection) throws {
         try run.monitor.write(to: target)
         try run.lease.beat(on: target)
+    }
+
+    /// Says who keeps the stream from writing; it goes on by itself when the lock is free.
+    private func tellWaits(source: Connection, target: Connection) throws {
+        let phase = run.monitor.report.phase
+        guard phase == .following || phase == .reversing else { return }
+        let writer = phase == .following ? target : source
+        let who = try writer.query(MoveSQL.laneWaits).map { row throws(PostgresError) in try row("who", as: String.self)
+        }
+        run.monitor.waiting(forLocks: who.isEmpty ? nil : who.joined(separator: "; "))
     }
 
     /// The message goes into the log of the server that the application writes to.

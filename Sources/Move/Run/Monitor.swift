@@ -17,6 +17,8 @@ public final class Monitor: Sendable {
         var hasRun = false
         /// Whether writers may be locked out by a switch that has not come to its end.
         var isSwitching = false
+        /// Whether what is waited for is a lock on the server that is written to.
+        var waitsForLocks = false
         /// Whether a connection was lost and no position of the source has come since.
         var isPositionOld = false
 
@@ -146,6 +148,15 @@ public final class Monitor: Sendable {
             return state.report.waiting != text
         }
         if let text, isNew { event("waiting: \(text)") }
+    }
+
+    /// Tells who keeps the stream from writing; nil when nobody does, or does any more.
+    func waiting(forLocks text: String?) {
+        let waited = state.withLock { state in
+            defer { state.waitsForLocks = text != nil }
+            return state.waitsForLocks
+        }
+        if text != nil || waited { waiting(text) }
     }
 
     /// Tells that a server is gone; how far the stream is behind is not known until it is back.

@@ -12,10 +12,10 @@ struct Run: Sendable {
     let names: Names
     let monitor: Monitor
     let directory: URL
-    /// The encoding of the target database.
-    let targetEncoding: String
-    /// The encoding of the source database.
-    let sourceEncoding: String
+    /// What sessions speak that copy and follow the source.
+    let encoding: String
+    /// What sessions speak that follow the target.
+    let reverseEncoding: String
     let sourceMajor: Int
 
     var steps: SchemaSteps {
@@ -52,7 +52,7 @@ struct Run: Sendable {
             laneCount: options.lanes,
             isBinary: selection.isBinary,
             confirmation: options.confirmation,
-            encoding: targetEncoding,
+            encoding: encoding,
             sessionRole: options.sessionRoles.target,
             spoolDirectory: directory.appending(path: "spool-forward")
         )
@@ -72,7 +72,7 @@ struct Run: Sendable {
             laneCount: 1,
             isBinary: selection.isBinary,
             confirmation: .applied,
-            encoding: sourceEncoding,
+            encoding: reverseEncoding,
             sessionRole: options.sessionRoles.source,
             spoolDirectory: directory.appending(path: "spool-reverse")
         )

@@ -24,6 +24,20 @@ SELECT 'rule', r.nspname, r.relname, (pg_identify_object('pg_rewrite'::regclass,
   FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
  WHERE r.relkind IN ('r', 'p')
 UNION ALL
+SELECT 'invalid index', n.nspname, c.relname, r.relname
+  FROM relation r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE NOT i.indisvalid AND r.relkind = 'r'
+UNION ALL
+SELECT 'lz4', r.nspname, r.relname, a.attname
+  FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
+ WHERE r.relkind IN ('r', 'p') AND a.attcompression = 'l' AND NOT a.attisdropped
+UNION ALL
+SELECT 'configuration table', n.nspname, c.relname,
+       x.extname || '|' || coalesce(x.extcondition[array_position(x.extconfig, c.oid)], '')
+  FROM pg_extension x JOIN pg_class c ON c.oid = ANY (x.extconfig) JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r'
+UNION ALL
 SELECT CASE t.tgenabled WHEN 'A' THEN 'always trigger' WHEN 'R' THEN 'replica trigger' ELSE 'trigger' END, r.nspname, r.relname, t.tgname
   FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid
  WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
@@ -32,7 +46,7 @@ SELECT 'deferrable constraint', r.nspname, r.relname, k.conname
   FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid
  WHERE k.condeferrable AND k.conparentid = 0 AND k.contype <> 't'
 UNION ALL
-SELECT 'event trigger', '', e.evtname, ''
+SELECT 'event trigger', '', e.evtname, e.evtenabled::text
   FROM pg_event_trigger e
  WHERE NOT EXISTS (SELECT FROM pg_depend d
                     WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid

@@ -24,6 +24,12 @@ SELECT current_setting('server_version_num')::int AS version,
        (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS slot_keep_megabytes,
        (SELECT setting::bigint FROM pg_settings WHERE name = 'max_wal_size') AS max_wal_megabytes,
        coalesce((SELECT setting FROM pg_settings WHERE name = 'idle_replication_slot_timeout'), '0') AS idle_slot_timeout,
+       current_setting('max_locks_per_transaction')::int AS locks_per_session,
+       -- The size of the lock table (NLOCKENTS, MaxBackends).
+       current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int
+         + current_setting('autovacuum_max_workers')::int + current_setting('max_worker_processes')::int
+         + current_setting('max_wal_senders')::int + 1 AS lock_sessions,
+       (SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression') AS has_lz4,
        current_setting('max_connections')::int
          - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
                   + coalesce(current_setting('reserved_connections', true), '0')::int END AS max_connections,

@@ -57,14 +57,14 @@ struct RestoreRights: Sendable {
         }
     }
 
-    /// The statements of a section, in the order in which they can be run.
-    func scripts(_ section: SchemaArchive.Section, of archive: SchemaArchive) async throws -> [SQL] {
-        guard !isSuperuser else { return [try await archive.script(section) { _ in true }] }
+    /// The statements of a section, in the order in which they can be run, and in pieces of at most `size` objects.
+    func scripts(_ section: SchemaArchive.Section, of archive: SchemaArchive, size: Int) async throws -> [SQL] {
+        guard !isSuperuser else { return try await archive.scripts(section, size: size) }
         let isPrivilege = { (entry: SchemaArchive.Entry) in [.privileges, .defaultPrivileges].contains(entry.kind) }
-        let schemas = try await archive.script(section) { $0.isOfSchema() }
-        let objects = try await archive.script(section) { !$0.isOfSchema() && !isPrivilege($0) }
-        let privileges = try await archive.script(section) { !$0.isOfSchema() && isPrivilege($0) }
-        return [Self.withoutGrantors(schemas), objects, Self.withoutGrantors(privileges)]
+        let schemas = try await archive.scripts(section, size: size) { $0.isOfSchema() }
+        let objects = try await archive.scripts(section, size: size) { !$0.isOfSchema() && !isPrivilege($0) }
+        let privileges = try await archive.scripts(section, size: size) { !$0.isOfSchema() && isPrivilege($0) }
+        return schemas.map(Self.withoutGrantors) + objects + privileges.map(Self.withoutGrantors)
     }
 
     /// Has owners grant, where pg_dump grants as the one who has granted.

@@ -17,34 +17,60 @@ struct SchemaSteps: Sendable {
     func makeTables(_ selection: Selection, snapshot: Snapshot, sourceMajor: Int) async throws {
         let programs = try await Installation.client(atLeast: sourceMajor)
         let dependents = try await dependents(selection, snapshot)
+        var schema = options.schema
+        schema.keepsTablespaces = try await hasTablespaces()
         let whole = try await SchemaArchive.dump(
             endpoints.source,
             snapshot: snapshot.id,
             excluding: selection.excluded.map(\.name),
             leavingOut: dependents,
-            options: options.schema,
+            options: schema,
             with: programs,
             to: archiveFile
         )
         let rights = try await RestoreRights.read(endpoints)
         let archive = rights.archive(whole)
-        let tables = try await rights.scripts(.preData, of: archive)
+        let tables = try await rights.scripts(.preData, of: archive, size: Self.mostEntries)
         let ours = try await ownPublication()
         let built = Set(
             selection.tables.flatMap(\.indexes).flatMap { [$0.oid] }
         )
         let rest = try await rights.scripts(
             .postData,
-            of: archive.leavingOut { isBuiltByUs($0, indexes: built) || ours.contains($0.oid) }
+            of: archive.leavingOut { isBuiltByUs($0, indexes: built) || ours.contains($0.oid) },
+            size: Self.mostEntries
         )
-        try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
-            // A copy that follows nothing does without the right to it.
-            if !options.isOnce { try connection.execute(options.sessionRoles.target.settings) }
-            try await connection.transaction {
-                for script in tables { try connection.execute(script) }
-                try connection.execute("RESET search_path")
+        try await withSchemaSession { connection in
+            // A run that ended between two pieces has left some.
+            if tables.count > 1 { try connection.execute(MoveSQL.dropCopied) }
+            for piece in tables.dropLast() { try await make(piece, on: connection) {} }
+            try await make(tables.last ?? "", on: connection) {
                 try Journal.noteSchema(rest: .joined(rest, separator: "\n"), on: connection)
             }
+        }
+    }
+
+    /// How many objects are made in one transaction: a table takes about four locks until its end, and a server of default
+    /// settings has room for some 8,000 (`max_locks_per_transaction`).
+    private static let mostEntries = 1000
+
+    /// A session that makes definitions; names mean the same whatever search_path the role or the database has.
+    ///
+    /// Event triggers of the application do not fire for what we make, as long as the role may act as a replica.
+    private func withSchemaSession(_ body: (Connection) async throws -> Void) async throws {
+        try await withNeutralConnection(to: endpoints.target, application: "martlet schema") { connection in
+            // A copy that follows nothing does without the right to it.
+            if !options.isOnce { try connection.execute(options.sessionRoles.target.settings) }
+            try await body(connection)
+        }
+    }
+
+    private func make(_ script: SQL, on connection: Connection, _ note: () async throws -> Void) async throws {
+        try await connection.transaction {
+            try connection.execute(script)
+            // What pg_dump sets for its script.
+            try connection.useNeutralSettings(encoding: "UTF8")
+            try await note()
         }
     }
 
@@ -66,12 +92,28 @@ struct SchemaSteps: Sendable {
         }
     }
 
+    /// Whether the target has every tablespace that something of the source is in.
+    private func hasTablespaces() async throws -> Bool {
+        let used = try await withNeutralConnection(to: endpoints.source) { source in
+            try source.query(
+                """
+                SELECT spcname AS name FROM pg_tablespace WHERE spcname !~ '^pg_'
+                   AND oid IN (SELECT reltablespace FROM pg_class)
+                """
+            ).map { row throws(PostgresError) in try row("name", as: String.self) }
+        }
+        return try await withNeutralConnection(to: endpoints.target) { target in
+            try target.query("SELECT FROM pg_tablespace WHERE spcname = ANY ($1::text[])", used).count == used.count
+        }
+    }
+
     // MARK: Foreign keys
 
     private func foreignKeys(_ selection: Selection) -> [(Table, ForeignKey)] {
         let chosen = Set(selection.tables.map(\.oid))
         return selection.schema.foreignKeys.compactMap { key in
-            guard chosen.contains(key.referenced), let table = selection.tables.first(where: { $0.oid == key.table })
+            guard chosen.contains(key.referenced), chosen.contains(key.table),
+                let table = selection.schema.table(oid: key.table)
             else { return nil }
             return (table, key)
         }
@@ -133,10 +175,9 @@ struct SchemaSteps: Sendable {
     ///
     /// No trigger can see a row that martlet writes: those that would are set aside before they are there for anybody.
     private func makeRest() async throws {
-        try await withConnection(to: endpoints.target, application: "martlet schema") { connection in
-            try await connection.transaction {
-                try connection.execute(Journal.restOfSchema(on: connection))
-                try connection.execute("RESET search_path")
+        try await withSchemaSession { connection in
+            let rest = try Journal.restOfSchema(on: connection)
+            try await make(rest, on: connection) {
                 if !options.isOnce {
                     try await withNeutralConnection(to: endpoints.target) { journal in
                         let tables = try Schema(connection).tables.map(\.oid)

@@ -83,6 +83,7 @@ struct ApplySQL {
 
     /// `INSERT` of one row; parameters are all columns.
     var insertRow: SQL {
+        guard !columns.isEmpty else { return "INSERT INTO \(table.name) DEFAULT VALUES" }
         let names = SQL.joined(columns.map { "\($0.name)" })
         let values = SQL.joined(columns.indices.map { parameter($0 + 1, of: $0) })
         return "INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE VALUES (\(values))"
@@ -133,7 +134,8 @@ struct ApplySQL {
                 ? "r.\(column.name)::text IS NOT DISTINCT FROM (\(value))::text"
                 : "r.\(column.name) IS NOT DISTINCT FROM \(value)"
         }
-        let all = SQL.joined(tests, separator: " AND ")
+        // A table without columns: every row is equal to every other.
+        let all = tests.isEmpty ? "true" : SQL.joined(tests, separator: " AND ")
         guard table.keyPlaces.isEmpty else { return all }
         return """
             (t.tableoid, t.ctid) = (SELECT r.tableoid, r.ctid FROM \(table.only)\(table.name) AS r WHERE \(all) LIMIT 1)

@@ -26,7 +26,7 @@ public struct FollowPlan: Sendable {
     public var isBinary: Bool
     /// What the source is told to forget.
     public var confirmation: Confirmation
-    /// The encoding of the target database.
+    /// The encoding that both sides speak.
     public var encoding: String
     /// How sessions write to the target.
     public var sessionRole: SessionRole

@@ -41,7 +41,9 @@ extension Lane {
         _ table: LaneTable,
         _ statements: ApplyStatements
     ) throws(PostgresError) {
-        if kind == .insert, table.keyPlaces.isEmpty, let new = row.new { return table.changes.addKeyless(new) }
+        if kind == .insert, table.keyPlaces.isEmpty, !table.columns.isEmpty, let new = row.new {
+            return table.changes.addKeyless(new)
+        }
         try send(table, statements)
         try sendRow(kind, row, table, statements)
     }

@@ -8,7 +8,18 @@ public import Postgres
 public enum IndexBuilder {
     /// Builds one index; an interrupted build leaves nothing behind, so one that exists is complete.
     static func build(_ index: Index, on connection: Connection) throws(PostgresError) {
+        try choose(index.tablespace, on: connection)
         try connection.execute(index.creation)
+    }
+
+    /// Lets what is built next go into a tablespace, if the target has one of the name.
+    private static func choose(_ tablespace: String?, on connection: Connection) throws(PostgresError) {
+        try connection.query(
+            """
+            SELECT set_config('default_tablespace', coalesce((SELECT spcname FROM pg_tablespace WHERE spcname = $1), ''), false)
+            """,
+            tablespace ?? ""
+        )
     }
 
     /// Puts the constraints of a table on their indexes, sets what hangs on an index, analyses, and notes that it is ready.
@@ -19,6 +30,7 @@ public enum IndexBuilder {
         try await connection.transaction {
             for index in table.indexes where !index.isPartitioned && index.isValid {
                 if let constraint = index.constraint, !existing.contains(Identifier(constraint.name)) {
+                    try choose(index.tablespace, on: connection)
                     try connection.execute("ALTER TABLE ONLY \(table.name) \(index.addition(of: constraint))")
                 }
                 try setProperties(of: index, table, on: connection)

@@ -9,13 +9,18 @@ public struct LoadTable: Sendable {
     public let parts: [Range<Int>?]
     /// Whether rows travel in binary form.
     public let isBinary: Bool
+    /// The partitioned table that the rows go into, because they may belong into other partitions than on the source.
+    let root: QualifiedName?
 
     /// Decides how a table is copied.
     ///
     /// A table is cut only when it alone would keep one worker busy while the others have nothing
     /// left: cutting costs FREEZE, and on two cores more than two parts are slower than two.
-    public init(_ table: Table, totalBytes: Int, jobs: Int, smallestSplit: Int = 64 << 20) {
+    ///
+    /// `root`: the partitioned table that its rows go through, see `Schema.loadingRoot(of:)`.
+    public init(_ table: Table, through root: Table? = nil, totalBytes: Int, jobs: Int, smallestSplit: Int = 64 << 20) {
         self.table = table
+        self.root = root?.name
         isBinary = table.storedColumns.allSatisfy(\.type.portability.binary)
         let share = Double(table.bytes) / Double(max(totalBytes, 1))
         let isLarge = table.bytes >= smallestSplit && share > 0.6 / Double(jobs)
@@ -29,6 +34,9 @@ public struct LoadTable: Sendable {
 
     /// Whether the table is copied in several parts at once.
     public var isSplit: Bool { parts.count > 1 }
+
+    /// Whether the table must be empty before any table is copied: others write into it too, or several parts do.
+    var isEmptiedBefore: Bool { isSplit || root != nil }
 }
 
 /// The COPY statements of one part.
@@ -60,11 +68,11 @@ struct CopySQL {
     /// Writes the part on the target.
     ///
     /// FREEZE is allowed only in the transaction that emptied the table.
-    var into: SQL { into(isFrozen: !load.isSplit) }
+    var into: SQL { into(isFrozen: !load.isEmptiedBefore) }
 
     /// Writes the part on the target; `isFrozen`: in the transaction that emptied the table by TRUNCATE.
     func into(isFrozen: Bool) -> SQL {
         let freeze: SQL = isFrozen ? ", FREEZE" : ""
-        return "COPY \(load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"
+        return "COPY \(load.root ?? load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"
     }
 }

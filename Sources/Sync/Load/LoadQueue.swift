@@ -9,7 +9,8 @@ import Synchronization
 /// their indexes are built while smaller tables are still being copied. A table's indexes become
 /// available with its last part, its constraints with its last index.
 final class LoadQueue: Sendable {
-    enum Item: Sendable {
+    /// Indirect, so that it is a reference that moves when the queue keeps its order, and not the description of a table.
+    indirect enum Item: Sendable {
         /// Copy a part; the last one to end completes the table.
         case part(LoadTable, Range<Int>?)
         /// Build an index.
@@ -23,6 +24,16 @@ final class LoadQueue: Sendable {
         var partsLeft: [UInt32: Int] = [:]
         var indexesLeft: [UInt32: Int] = [:]
         var running = 0
+
+        /// Puts a piece at its place by cost: to sort ten thousand tables after each of them takes longer than to copy them.
+        mutating func add(_ item: Item, cost: Int) {
+            var (low, high) = (ready.startIndex, ready.endIndex)
+            while low < high {
+                let middle = (low + high) / 2
+                if ready[middle].cost < cost { low = middle + 1 } else { high = middle }
+            }
+            ready.insert((item, cost), at: low)
+        }
     }
 
     private let state: Mutex<State>
@@ -37,8 +48,8 @@ final class LoadQueue: Sendable {
                 state.ready.append((.part(load, part), load.table.bytes / load.parts.count))
             }
         }
-        for load in loaded { Self.addIndexes(of: load, to: &state) }
         state.ready.sort { $0.cost < $1.cost }
+        for load in loaded { Self.addIndexes(of: load, to: &state) }
         self.state = Mutex(state)
     }
 
@@ -73,14 +84,13 @@ final class LoadQueue: Sendable {
     /// The parts of a table are asked for by ``completed(by:)`` first; only the one that completes it brings its indexes.
     func done(_ item: Item, completing table: QualifiedName? = nil) {
         state.withLock { state in
-            defer { state.ready.sort { $0.cost < $1.cost } }
             state.running -= 1
             switch item {
             case .part(let load, _):
                 if table != nil { Self.addIndexes(of: load, to: &state) }
             case .index(let load, _):
                 state.indexesLeft[load.table.oid, default: 1] -= 1
-                if state.indexesLeft[load.table.oid] == 0 { state.ready.append((.finish(load), 0)) }
+                if state.indexesLeft[load.table.oid] == 0 { state.add(.finish(load), cost: 0) }
             case .finish: break
             }
         }
@@ -90,8 +100,8 @@ final class LoadQueue: Sendable {
     private static func addIndexes(of load: LoadTable, to state: inout State) {
         let indexes = load.table.indexes.filter(\.isBuiltAlone)
         state.indexesLeft[load.table.oid] = indexes.count
-        for index in indexes { state.ready.append((.index(load, index), index.bytes + load.table.bytes / 2)) }
-        if indexes.isEmpty { state.ready.append((.finish(load), 0)) }
+        for index in indexes { state.add(.index(load, index), cost: index.bytes + load.table.bytes / 2) }
+        if indexes.isEmpty { state.add(.finish(load), cost: 0) }
     }
 }
 

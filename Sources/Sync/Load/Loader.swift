@@ -13,7 +13,7 @@ public struct Loader: Sendable {
     public var source: ConnectionString
     /// Where they go.
     public var target: ConnectionString
-    /// The encoding of the target database, which both sides speak.
+    /// The encoding that both sides speak.
     public var encoding: String
     /// How many workers there are.
     public var jobs: Int
@@ -74,7 +74,7 @@ public struct Loader: Sendable {
             try await connection.transaction {
                 for load in tables {
                     try Journal.begin(load.table.name, watermark: snapshot?.position, on: connection)
-                    if load.isSplit { try connection.execute("TRUNCATE ONLY \(load.table.name)") }
+                    if load.isEmptiedBefore { try connection.execute("TRUNCATE ONLY \(load.table.name)") }
                 }
             }
         }
@@ -90,6 +90,7 @@ public struct Loader: Sendable {
             let name = "martlet load \(number)"
             try await withNeutralConnection(to: source, application: name, encoding: encoding) { from in
                 try from.begin(sharing: snapshot)
+                try from.execute("SAVEPOINT martlet")
                 try await run(queue, from, to)
             }
         }
@@ -100,9 +101,17 @@ public struct Loader: Sendable {
             switch item {
             case .part(let load, let part):
                 guard let from else { throw PostgresError("a table is left to copy without a session on the source") }
-                try await copy(load, part, from, to)
+                do {
+                    try await copy(load, part, from, to)
+                } catch let error as PostgresError {
+                    throw LoadRefusal.explain(error, copying: load.table.name)
+                }
             case .index(let load, let index):
-                try IndexBuilder.build(index, on: to)
+                do throws(PostgresError) {
+                    try IndexBuilder.build(index, on: to)
+                } catch {
+                    throw LoadRefusal.explain(error, building: index.name, of: load.table.name)
+                }
                 progress.update(load.table.name) { $0.indexesBuilt += 1 }
             case .finish(let load):
                 try await IndexBuilder.finish(load.table, on: to)
@@ -134,7 +143,7 @@ public struct Loader: Sendable {
             $0.started = $0.started ?? Date()
         }
         try await to.transaction {
-            if !load.isSplit { try to.execute("TRUNCATE ONLY \(name)") }
+            if !load.isEmptiedBefore { try to.execute("TRUNCATE ONLY \(name)") }
             var bytes = 0
             var messages = 0
             let rows = try to.copyIn(sql.into, from: from, sql.out) { newRows, newBytes throws(PostgresError) in
@@ -149,5 +158,7 @@ public struct Loader: Sendable {
             progress.update(name) { $0.rows += rows - messages }
             try Journal.addPart(of: name, rows: rows, bytes: bytes, isLast: !load.isSplit, on: to)
         }
+        // The snapshot stays; the lock on the table goes, of which there is no room for thousands.
+        try from.execute("ROLLBACK TO SAVEPOINT martlet")
     }
 }

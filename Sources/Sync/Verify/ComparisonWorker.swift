@@ -37,6 +37,7 @@ struct ComparisonWorker: Sendable {
             problems: pair.problems
         )
         do {
+            _ = try await sides.both(source: { try $0.rememberLocks() }, target: { try $0.rememberLocks() })
             if case .keys(let keys) = change,
                 let comparison = KeyComparison(pair, hash: pair.rowHash(method), format: format, sides: sides)
             {
@@ -45,6 +46,7 @@ struct ComparisonWorker: Sendable {
                 verdict.bytes = pair.bytes
                 try await compareWhole(pair, sides, &verdict)
             }
+            _ = try await sides.both(source: { try $0.forgetLocks() }, target: { try $0.forgetLocks() })
         } catch let error as PostgresError where error.sqlState != "57014" {
             throw error.explained(as: "could not compare table \"\(pair.name)\"")
         }

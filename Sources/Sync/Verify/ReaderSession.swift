@@ -124,14 +124,23 @@ extension Connection {
         // Keys are looked up in the index, whatever their number: a plan for the very keys may scan the whole index.
         try execute("SET plan_cache_mode = 'force_generic_plan'")
         try execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        guard let snapshot else { return }
-        do throws(PostgresError) {
-            try execute("SET TRANSACTION SNAPSHOT \(literal: snapshot)")
-        } catch {
-            throw error.explained(
-                as: "could not read under the snapshot \"\(snapshot)\" on \(target.place)",
-                hint: "The session that exported it must stay open until the comparison ends."
-            )
+        if let snapshot {
+            do throws(PostgresError) {
+                try execute("SET TRANSACTION SNAPSHOT \(literal: snapshot)")
+            } catch {
+                throw error.explained(
+                    as: "could not read under the snapshot \"\(snapshot)\" on \(target.place)",
+                    hint: "The session that exported it must stay open until the comparison ends."
+                )
+            }
         }
+    }
+
+    /// Notes which locks the transaction holds before a table is read.
+    func rememberLocks() throws(PostgresError) { try execute("SAVEPOINT martlet") }
+
+    /// Gives the locks of the table back, and keeps the snapshot: there is no room for the locks of thousands.
+    func forgetLocks() throws(PostgresError) {
+        try execute("ROLLBACK TO SAVEPOINT martlet; RELEASE SAVEPOINT martlet")
     }
 }

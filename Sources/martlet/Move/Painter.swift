@@ -51,7 +51,9 @@ struct Painter {
         for table in report.follow?.standing ?? [] {
             let age = Self.duration(report.at.timeIntervalSince(table.since))
             lines += text("table \"\(table.table)\" stands still since \(age): \(table.message)", width, .red)
-            lines += (table.hint ?? "").split(separator: "\n").flatMap { text("  \($0)", width) }
+            for part in [table.detail, table.hint] {
+                lines += (part ?? "").split(separator: "\n").flatMap { text("  \($0)", width) }
+            }
         }
         let standing = Set((report.follow?.standing ?? []).compactMap(\.hint).flatMap { $0.split(separator: "\n") })
         for drift in report.drift ?? [] {

@@ -10,7 +10,9 @@ struct PreflightRightsTests {
         "source.replication", "source.select", "source.ownership", "source.create", "source.fence",
     ]
 
-    @Test func `a plain role may not move a database, until each remedy was run as it is printed`() async throws {
+    @Test func `pitfall 34: a plain role may not move a database, until each remedy was run as it is printed`()
+        async throws
+    {
         let pair = DatabasePair.current
         try await withRole(on: pair.source) { owner, _ in
             try await run(
@@ -36,7 +38,7 @@ struct PreflightRightsTests {
         }
     }
 
-    @Test func `only what is selected must be readable`() async throws {
+    @Test func `pitfall 34: only what is selected must be readable`() async throws {
         let source = DatabasePair.current.source
         try await run("CREATE TABLE wanted (id int)", "CREATE TABLE secret (id int)", on: source)
         try await withRole(on: source) { role, place in
@@ -74,7 +76,7 @@ struct PreflightRightsTests {
         }
     }
 
-    @Test func `row security hides rows from a role, until it may bypass it`() async throws {
+    @Test func `pitfall 37: row security hides rows from a role, until it may bypass it`() async throws {
         let source = DatabasePair.current.source
         try await run(
             "CREATE TABLE orders (id int PRIMARY KEY)",
@@ -92,7 +94,7 @@ struct PreflightRightsTests {
         }
     }
 
-    @Test func `an owner sees his rows, unless row security is forced on him`() async throws {
+    @Test func `pitfall 37: an owner sees his rows, unless row security is forced on him`() async throws {
         let pair = DatabasePair.current
         try await withRole(on: pair.source) { role, place in
             try await run(
@@ -113,7 +115,9 @@ struct PreflightRightsTests {
         }
     }
 
-    @Test func `a plain role may not write a target, until the remedy was run as it is printed`() async throws {
+    @Test func `pitfall 34: a plain role may not write a target, until the remedy was run as it is printed`()
+        async throws
+    {
         let pair = DatabasePair.current
         try await withRole(on: pair.target) { _, place in
             let before = try await Preflight.run(source: pair.source, target: place, options: .init())

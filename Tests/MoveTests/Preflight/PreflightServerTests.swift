@@ -68,7 +68,7 @@ struct PreflightServerTests {
         }
     }
 
-    @Test func `a target in another encoding than UTF8 is refused, one in UTF8 converts`() async throws {
+    @Test func `pitfall 30: a target in another encoding than UTF8 is refused, one in UTF8 converts`() async throws {
         let pair = DatabasePair.current
         let latin: SQL = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
         try await withNewDatabase(on: pair.target, options: latin) { target in
@@ -96,7 +96,7 @@ struct PreflightReplicaServerTests {
         try await withServer(configuration) { try await body($0.connection()) }
     }
 
-    @Test func `wal_level replica blocks following, not a copy`() async throws {
+    @Test func `pitfall 46: wal_level replica blocks following, not a copy`() async throws {
         try await withReplicaServer { source in
             let findings = try await Preflight.run(source: source, target: nil, options: .init())
             let finding = try #require(findings["source.wal_level"].first)
@@ -125,7 +125,7 @@ struct PreflightReplicaServerTests {
         }
     }
 
-    @Test func `slots that are all taken block`() async throws {
+    @Test func `pitfall 47: slots that are all taken block`() async throws {
         try await withReplicaServer { source in
             try await run(
                 """

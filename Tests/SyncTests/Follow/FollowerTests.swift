@@ -45,7 +45,7 @@ struct FollowerTests {
         }
     }
 
-    @Test func `a row that is missing on the target is named, and its table stands still`() async throws {
+    @Test func `pitfall 29: a row that is missing on the target is named, and its table stands still`() async throws {
         try await Way.with(
             tables: "\(Self.table); CREATE TABLE o (id int PRIMARY KEY)",
             rows: "INSERT INTO t VALUES (1, 1), (2, 2)"
@@ -135,7 +135,7 @@ struct FollowerTests {
         }
     }
 
-    @Test func `pitfall 23: a slot that has moved past the target is refused`() async throws {
+    @Test func `pitfall 26: a slot that has moved past the target is refused`() async throws {
         try await Way.with(tables: Self.table) { way in
             try await way.write(["INSERT INTO t VALUES (1, 1)"])
             try await execute(

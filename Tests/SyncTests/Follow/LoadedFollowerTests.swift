@@ -107,7 +107,7 @@ struct LoadedFollowerTests {
                     END $$
                     """
                 ])
-                try await way.settle(follower, within: 240)
+                try await way.settle(follower, within: .seconds(240))
             }
             #expect(try await way.differences() == [])
             #expect(try await ask(way.places.target, "SELECT sum(n) FROM a") == "66667")
