@@ -93,12 +93,13 @@ struct Crossing: Sendable {
         }
     }
 
-    /// Tells whom a slot waits for, and gives up when a minute has passed since it was asked for: who
-    /// holds on to a transaction for so long would keep the fence waiting as well.
+    /// Tells whom a slot waits for, and gives up after a minute when one of them is as old: who holds on to a transaction for
+    /// so long would keep the fence waiting as well.
     var tellBlockersForAMinute: @Sendable ([Blocker]) async throws -> Void {
         let end = ContinuousClock.now + .seconds(60)
         return { [direction, run] blockers in
-            guard ContinuousClock.now < end else { throw Self.blocked(direction, by: blockers) }
+            let old = blockers.filter { $0.age >= 60 }
+            guard ContinuousClock.now < end || old.isEmpty else { throw Self.blocked(direction, by: old) }
             try await run.tellBlockers(blockers)
         }
     }
