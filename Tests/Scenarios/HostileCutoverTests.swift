@@ -57,10 +57,13 @@ struct HostileCutoverTests {
         try await withMoveFromOwnServer(of: Self.tables) { move in
             try await move.follow(then: .none) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        try await withConnection(to: move.source) { drawer in
-                            while !Task.isCancelled {
-                                try drawer.query("SELECT nextval('free') FROM generate_series(1, 10)")
+                    // Several, because one may not get its turn on a machine that has much to do.
+                    for _ in 0..<4 {
+                        group.addTask {
+                            try await withConnection(to: move.source) { drawer in
+                                while !Task.isCancelled {
+                                    try drawer.query("SELECT count(nextval('free')) FROM generate_series(1, 1000000)")
+                                }
                             }
                         }
                     }
