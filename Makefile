@@ -1,10 +1,11 @@
-.PHONY: help setup build test storm demo docs lint format bench bench-quick versions
+.PHONY: help setup build test storm random demo docs lint format bench bench-quick versions
 
 help:
 	@echo "make setup   install what is missing (apt-get, with sudo unless root)"
 	@echo "make build   build the program: .build/release/martlet"
 	@echo "make test    set up, fetch servers of other versions, run all tests"
 	@echo "make storm   move N databases (N=200) while everything fails; MARTLET_SEED=… begins there"
+	@echo "make random  move databases that seeds made: N=50 seeds, from FIRST=1, between MAJORS=\"15-15 15-18\""
 	@echo "make demo    release build, then a migration on servers of its own"
 	@echo "make bench   measure martlet beside its peers; make bench-quick in some minutes"
 	@echo "make docs    write docs/cli from --help"
@@ -25,6 +26,10 @@ test: setup versions
 
 storm: setup versions
 	@MARTLET_STORMS=$(or $(N),200) scripts/test --filter Scenarios.StormTests
+
+random: setup versions
+	@MARTLET_SEEDS=$(or $(N),50) MARTLET_FIRST_SEED=$(or $(FIRST),1) MARTLET_MAJORS="$(or $(MAJORS),15-15 15-18)" \
+		scripts/test --filter Scenarios.RandomMoveTests
 
 demo: build
 	.build/release/martlet demo

@@ -19,6 +19,17 @@ public struct DataType: Sendable, Hashable {
     /// Whether it may be a domain that refuses NULL: its receive function is asked even about a NULL inside a row.
     public let refusesNull: Bool
 
+    /// Whether equal values are the same in every byte: 30 days and 720 hours are equal, and so are 1.0 and 1.00, and
+    /// texts under some collations.
+    public var isExact: Bool {
+        let exact: Set<String> = [
+            "bool", "int2", "int4", "int8", "oid", "name", "char", "bytea", "uuid", "date", "time", "timetz",
+            "timestamp",
+            "timestamptz", "inet", "cidr", "macaddr", "macaddr8", "pg_lsn",
+        ]
+        return name.schema == "pg_catalog" && exact.contains(name.name)
+    }
+
     /// Whether its values are OIDs of other objects, written as names: `regclass` and its like, and arrays of them.
     public var isReference: Bool {
         name.schema == "pg_catalog" && (name.name.hasPrefix("reg") || name.name.hasPrefix("_reg"))
@@ -97,8 +108,11 @@ extension DataType {
         /// its OID (hashenumextended), a composite may hold anything: both compare as text.
         private var own: Portability {
             let isReference = name.schema == "pg_catalog" && name.name.hasPrefix("reg")
+            // int2vectorrecv, oidvectorrecv and tsqueryrecv refuse what their send functions write of an empty value.
+            let refusesItself =
+                name.schema == "pg_catalog" && ["int2vector", "oidvector", "tsquery"].contains(name.name)
             return Portability(
-                binary: hasBinary && !isReference && kind != "p",
+                binary: hasBinary && !isReference && !refusesItself && kind != "p",
                 hash: kind == "r" || kind == "m" || kind == "d" || !parts.isEmpty && kind == "b"
                     || name.schema == "pg_catalog" && Self.hashable.contains(name.name)
             )

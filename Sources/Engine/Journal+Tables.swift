@@ -29,6 +29,8 @@ extension Journal {
         public var state: State
         /// The position of the snapshot it was copied from; changes that committed before are in the copy.
         public var watermark: LSN?
+        /// Whether a TRUNCATE in the transaction at the watermark made void what came before it.
+        public var isTruncated = false
         /// Rows copied.
         public var rowsDone: Int
         /// Bytes copied, as they went over the wire.
@@ -69,7 +71,7 @@ extension Journal {
     public static func loads(on connection: Connection) throws(PostgresError) -> [TableLoad] {
         let rows = try connection.query(
             """
-            SELECT schema, name, source_oid, unit, lane, bytes, state, watermark, rows_done, bytes_done
+            SELECT schema, name, source_oid, unit, lane, bytes, state, watermark, is_truncated, rows_done, bytes_done
               FROM martlet.table_load ORDER BY schema, name
             """
         )
@@ -83,6 +85,7 @@ extension Journal {
             )
             load.state = TableLoad.State(rawValue: try row("state")) ?? .waiting
             load.watermark = try row.optional("watermark")
+            load.isTruncated = try row("is_truncated")
             load.rowsDone = try row("rows_done")
             load.bytesDone = try row("bytes_done")
             return load
@@ -98,7 +101,8 @@ extension Journal {
         try connection.query(
             """
             UPDATE martlet.table_load
-               SET state = 'loading', watermark = $3::pg_lsn, rows_done = 0, bytes_done = 0, started = clock_timestamp(), finished = NULL
+               SET state = 'loading', watermark = $3::pg_lsn, is_truncated = false, rows_done = 0, bytes_done = 0,
+                   started = clock_timestamp(), finished = NULL
              WHERE schema = $1 AND name = $2
             """,
             table.schema,
@@ -131,12 +135,17 @@ extension Journal {
         )
     }
 
-    /// Notes that a table was truncated at `position`: what changed in it before does not count any more.
+    /// Notes that a table was truncated at `position`: what changed in it before does not count any more, not even in the
+    /// same transaction.
     ///
     /// A copy that was made after a TRUNCATE, under a snapshot from before it, lacks the rows that earlier changes look for.
     public static func noteTruncated(unit: UInt32, at position: LSN, on connection: Connection) throws(PostgresError) {
         try connection.query(
-            "UPDATE martlet.table_load SET watermark = greatest(watermark, $2::pg_lsn) WHERE unit = $1::oid",
+            """
+            UPDATE martlet.table_load
+               SET watermark = greatest(watermark, $2::pg_lsn), is_truncated = is_truncated OR coalesce($2::pg_lsn >= watermark, true)
+             WHERE unit = $1::oid
+            """,
             unit,
             position
         )

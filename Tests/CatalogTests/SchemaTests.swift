@@ -96,6 +96,7 @@ struct SchemaTests {
         ("int", true, false), ("mood", true, false), ("mood[]", true, false), ("regclass", false, false),
         ("regclass[]", false, false), ("node", false, false), ("node[]", false, false), ("must", true, true),
         ("also", true, true), ("free", true, false), ("int4range", true, false), ("pair", true, false),
+        ("int2vector", false, false), ("oidvector[]", false, false), ("tsquery", false, false),
     ]) func `types tell whether they may travel in binary form, and whether they refuse NULL`(
         type: String,
         isBinary: Bool,

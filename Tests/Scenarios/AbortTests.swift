@@ -13,6 +13,8 @@ struct AbortTests {
             try await withServer { target in
                 try await withTemporaryDirectory { directory in
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
+                    // A type with functions that go when it goes.
+                    try await execute(shop, "CREATE TYPE span AS RANGE (SUBTYPE = text)")
                     try await execute(target.connection(), "CREATE DATABASE shop")
                     // What was there before a move is not the move's to remove.
                     try await execute(

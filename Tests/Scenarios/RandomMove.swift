@@ -1,6 +1,7 @@
 import Catalog
 import Foundation
 import Postgres
+import Synchronization
 import TestSupport
 
 /// One move of a random database under a random workload: what it is made from, and what must hold.
@@ -40,23 +41,37 @@ struct RandomMove {
 
     private func migrate(_ early: RandomWriters) async throws {
         let options = ["--jobs", "\(seed % 3 + 1)", "--lanes", "\(seed % 3 + 1)"]
+        let failure = Mutex<String?>(nil)
         let migration = try await move.run("migrate", options) { process in
-            try await eventually("the move follows changes", within: .seconds(120)) {
-                try await move.isFollowing() || !Self.isRunning(process)
+            do { try await follow(process, early) } catch {
+                // What martlet says belongs to it, so it is not killed at once.
+                failure.withLock { $0 = "\(error)" }
+                kill(process, SIGTERM)
+                do { try await eventually("martlet ends", within: .seconds(30)) { !Self.isRunning(process) } } catch {
+                    kill(process, SIGKILL)
+                }
             }
-            guard Self.isRunning(process) else { return }
-            log.note("follows after \(early.committed) of \(early.transactions) transactions")
-            try await early.write(40)
-            try await early.stop()
-            log.note("followed \(early.committed) of \(early.transactions) transactions; refused \(early.refusals)")
-            if let fault = early.faults.first { throw RandomMoveFailure("a statement of the workload failed: \(fault)") }
-            guard Self.isRunning(process) else { return }
-            try await mustBeEqual("while following")
-            try await end(process)
         }
-        guard migration.status == 0 else {
-            throw RandomMoveFailure("martlet migrate ended with \(migration.status): \(migration.output)\(migration.error)")
+        let said = "martlet migrate \(options) ended with \(migration.status): \(migration.output)\(migration.error)"
+        if let failure = failure.withLock(\.self) { throw RandomMoveFailure("\(failure)\n\(said)") }
+        guard migration.status == 0 else { throw RandomMoveFailure(said) }
+    }
+
+    private func follow(_ process: Int32, _ early: RandomWriters) async throws {
+        try await eventually("the move follows changes", within: .seconds(120)) {
+            try await move.isFollowing() || !Self.isRunning(process)
         }
+        guard Self.isRunning(process) else { return }
+        log.note("follows after \(early.committed) of \(early.transactions) transactions")
+        try await early.write(40)
+        try await early.stop()
+        log.note("followed \(early.committed) of \(early.transactions) transactions; refused \(early.refusals)")
+        if !isTolerant, let fault = early.faults.first {
+            throw RandomMoveFailure("a statement of the workload failed: \(fault)")
+        }
+        guard Self.isRunning(process) else { return }
+        try await mustBeEqual("while following")
+        try await end(process)
     }
 
     private func end(_ process: Int32) async throws {
@@ -65,19 +80,27 @@ struct RandomMove {
         case .finish: try await must("cutover")
         case .rollback: try await must("cutover")
         case .finishUnderLoad:
-            try await withRandomWriters(writers, of: schema, seed: seed + 7, at: move.source, preparing: false) { late in
+            try await withRandomWriters(writers, of: schema, seed: seed + 7, at: move.source, preparing: false) {
+                late in
                 try await late.write(3)
                 try await must("cutover")
                 try await late.stop()
-                log.note("cut over beside \(late.committed) of \(late.transactions) transactions; refused \(late.refusals)")
+                log.note(
+                    "cut over beside \(late.committed) of \(late.transactions) transactions; refused \(late.refusals)"
+                )
             }
         }
         try await mustBeCopied("after the cutover", withSequences: true)
+        log.note("cut over")
         try await withRandomWriters(writers, of: schema, seed: seed + 13, at: move.target) { writers in
             try await writers.write(30)
             try await writers.stop()
-            log.note("on the new server \(writers.committed) of \(writers.transactions) transactions; refused \(writers.refusals)")
-            if let fault = writers.faults.first { throw RandomMoveFailure("a statement of the workload failed: \(fault)") }
+            log.note(
+                "on the new server \(writers.committed) of \(writers.transactions) transactions; refused \(writers.refusals)"
+            )
+            if !isTolerant, let fault = writers.faults.first {
+                throw RandomMoveFailure("a statement of the workload failed: \(fault)")
+            }
         }
         guard Self.isRunning(process) else { return }
         try await mustBeEqual("on the way back")
@@ -92,7 +115,9 @@ struct RandomMove {
     private func must(_ command: String, _ options: String...) async throws {
         let outcome = try await move.run(command, options)
         guard outcome.status == 0 else {
-            throw RandomMoveFailure("martlet \(command) ended with \(outcome.status): \(outcome.output)\(outcome.error)")
+            throw RandomMoveFailure(
+                "martlet \(command) ended with \(outcome.status): \(outcome.output)\(outcome.error)"
+            )
         }
     }
 
@@ -101,13 +126,17 @@ struct RandomMove {
         let verdict = try await move.run("verify")
         guard verdict.status == 0 else {
             let facts = try await differences(withSequences: false)
-            throw RandomMoveFailure("martlet verify \(when): \(verdict.output)\(verdict.error)\nby plain questions: \(facts ?? "equal")")
+            throw RandomMoveFailure(
+                "martlet verify \(when): \(verdict.output)\(verdict.error)\nby plain questions: \(facts ?? "equal")"
+            )
         }
         try await mustBeCopied(when, withSequences: false)
     }
 
     private func mustBeCopied(_ when: String, withSequences: Bool) async throws {
-        if let facts = try await differences(withSequences: withSequences) { throw RandomMoveFailure("differs \(when): \(facts)") }
+        if let facts = try await differences(withSequences: withSequences) {
+            throw RandomMoveFailure("differs \(when): \(facts)")
+        }
     }
 
     private func differences(withSequences: Bool) async throws -> String? {
@@ -168,4 +197,11 @@ struct RandomMove {
 struct RandomMoveFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
+
+    /// What failed, without names and numbers: what martlet said, or the first words.
+    var kind: String {
+        let lines = description.split(separator: "\n")
+        let line = lines.first { $0.contains("martlet: error:") } ?? lines.first ?? ""
+        return String(line.replacing(/"[^"]*"|[0-9\/A-F]+/, with: "").prefix(60))
+    }
 }

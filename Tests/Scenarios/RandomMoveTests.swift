@@ -41,20 +41,32 @@ struct RandomMoveTests {
         do {
             try await Self.run(one)
         } catch let failure as RandomMoveFailure {
-            let again = "MARTLET_SEED=\(one.seed) MARTLET_MAJORS=\(one.source)-\(one.target) scripts/test --filter RandomMoveTests"
+            let again =
+                "MARTLET_SEED=\(one.seed) MARTLET_MAJORS=\(one.source)-\(one.target) scripts/test --filter RandomMoveTests"
             Issue.record("\(one.testDescription): \(failure)\nrun it again with: \(again)")
         }
     }
 
     private static func run(_ one: Case) async throws {
+        do {
+            try await run(one, leavingOut: [])
+        } catch let failure as RandomMoveFailure where environment["MARTLET_SHRINK"] != nil {
+            throw RandomMoveFailure(
+                "\(failure)\nthe smallest schema that fails so:\n\(try await shrunk(one, failing: failure))"
+            )
+        }
+    }
+
+    /// Makes the schema of a seed, without some of its statements, and moves it.
+    private static func run(_ one: Case, leavingOut left: Set<Int>) async throws {
         try await withMove(from: one.source, to: one.target) { move in
-            let features = try await withConnection(to: move.source) { try RandomFeatures($0) }
-                .shared(with: withConnection(to: move.target) { try RandomFeatures($0) })
-            let schema = RandomSchema(seed: one.seed, features: features)
+            let schema = try await schema(of: one, from: move)
+            let kept = schema.statements.indices.filter { !left.contains($0) }.map { schema.statements[$0] }
             let random = RandomMove(
                 seed: one.seed,
                 schema: schema,
-                statements: schema.statements,
+                statements: kept,
+                isTolerant: !left.isEmpty,
                 move: move,
                 majors: (one.source, one.target)
             )
@@ -64,6 +76,36 @@ struct RandomMoveTests {
                 throw RandomMoveFailure("\(failure)\n\(random.log)")
             }
         }
+    }
+
+    private static func schema(of one: Case, from move: TestMove) async throws -> RandomSchema {
+        let features = try await withConnection(to: move.source) { try RandomFeatures($0) }
+            .shared(with: withConnection(to: move.target) { try RandomFeatures($0) })
+        return RandomSchema(seed: one.seed, features: features)
+    }
+
+    /// The statements that are left when no more can be left out: in halves, quarters, and so on.
+    private static func shrunk(_ one: Case, failing failure: RandomMoveFailure) async throws -> String {
+        let all = try await withMove(from: one.source, to: one.target) {
+            try await schema(of: one, from: $0).statements
+        }
+        var left: Set<Int> = []
+        var size = all.count / 2
+        while size > 0 {
+            for start in stride(from: 0, to: all.count, by: size) {
+                let more = left.union(start..<min(start + size, all.count))
+                guard more != left else { continue }
+                do {
+                    try await run(one, leavingOut: more)
+                } catch let other as RandomMoveFailure where other.kind == failure.kind {
+                    left = more
+                } catch is RandomMoveFailure {
+                    continue
+                }
+            }
+            size /= 2
+        }
+        return all.indices.filter { !left.contains($0) }.map { all[$0].text + ";" }.joined(separator: "\n")
     }
 }
 

@@ -74,6 +74,20 @@ extension TargetChecks {
         )
     }
 
+    /// Whether the target can order text as the collations do that the database has made itself.
+    var icu: Finding? {
+        let made = source.names(of: "ICU collation")
+        guard !made.isEmpty, !target.collations.contains(where: { $0.hasSuffix("-x-icu") }) else { return nil }
+        return Finding(
+            "target.icu",
+            .blocker,
+            "the target does not know ICU, which \(Finding.count(made.count, "collation")) of the source "
+                + "\(made.count == 1 ? "needs" : "need")",
+            detail: "\(Finding.named(made)) Take a server that was built with ICU; if this one was, then:",
+            remedy: ["SELECT pg_import_system_collations('pg_catalog');"]
+        )
+    }
+
     /// Whether every text can be stored.
     var encoding: Finding {
         Self.encoding(from: source.server.encoding, to: server.encoding, database: server.database)

@@ -31,7 +31,7 @@ struct TargetChecks {
         }
         findings += [maxWAL] + extensions + extensionVersions + [roles]
         findings += ownerRights
-        findings += [forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(\.self)
+        findings += [icu, forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(\.self)
         return findings + ownersWithoutRoom + privileged
     }
 

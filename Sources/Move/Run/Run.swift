@@ -48,6 +48,7 @@ struct Run: Sendable {
             stream: "forward",
             start: start,
             tables: units.filter { published.contains($0.key) },
+            truncated: Set(loads.filter(\.isTruncated).map(\.unit)),
             referenced: Set(selection.schema.foreignKeys.map(\.referenced)),
             laneCount: options.lanes,
             isBinary: selection.isBinary,

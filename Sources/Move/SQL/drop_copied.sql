@@ -39,7 +39,9 @@ BEGIN
         SELECT p.oid::regprocedure AS signature, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind
           FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
          WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'martlet')
-           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                              -- The functions that make a range belong to its type.
+                              AND d.deptype IN ('e', 'i'))
            AND NOT EXISTS (SELECT FROM martlet.before b WHERE b.catalog = 'pg_proc'::regclass AND b.oid = p.oid)
     LOOP
         EXECUTE format('DROP %s IF EXISTS %s CASCADE', item.kind, item.signature);

@@ -62,6 +62,13 @@ SELECT 'collation', '', l.collname, ''
  WHERE l.collnamespace = 'pg_catalog'::regnamespace AND l.collname NOT IN ('default', 'C', 'POSIX')
    AND l.oid IN (SELECT a.attcollation FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid WHERE NOT a.attisdropped)
 UNION ALL
+SELECT 'ICU collation', n.nspname, l.collname, ''
+  FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+ WHERE l.collprovider = 'i' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_depend d
+                    WHERE d.classid = 'pg_collation'::regclass AND d.objid = l.oid
+                      AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+UNION ALL
 SELECT 'unreadable', r.nspname, r.relname, r.relkind::text
   FROM relation r
  WHERE r.relkind IN ('r', 'p', 'S') AND r.relpersistence <> 't'

@@ -124,18 +124,22 @@ struct ApplySQL {
     /// Places of the columns that name one row, in the order of their parameters.
     var namingPlaces: [Int] { table.keyPlaces.isEmpty ? Array(columns.indices) : table.keyPlaces }
 
-    /// By its key; or, without one, the first of the rows that are equal in every column: duplicates keep their number.
+    /// By its key; or, without one, the first of the rows that are the same in every column: duplicates keep their number.
     private func isRow(firstParameter: Int) -> SQL {
         let tests = namingPlaces.enumerated().map { number, place -> SQL in
             let column = columns[place]
             let value = parameter(firstParameter + number, of: place)
             if !table.keyPlaces.isEmpty { return "t.\(column.name) \(column.equality) \(value)" }
-            return column.comparesAsText
-                ? "r.\(column.name)::text IS NOT DISTINCT FROM (\(value))::text"
-                : "r.\(column.name) IS NOT DISTINCT FROM \(value)"
+            let isEqual: SQL = "r.\(column.name) IS NOT DISTINCT FROM \(value)"
+            if column.isExact { return isEqual }
+            // What is equal may still be another row: 30 days and 720 hours.
+            let isSame: SQL = """
+                r.\(column.name)::text COLLATE pg_catalog."C" IS NOT DISTINCT FROM (\(value))::text COLLATE pg_catalog."C"
+                """
+            return column.comparesAsText ? isSame : "\(isEqual) AND \(isSame)"
         }
         // A table without columns: every row is equal to every other.
-        let all = tests.isEmpty ? "true" : SQL.joined(tests, separator: " AND ")
+        let all: SQL = tests.isEmpty ? "true" : .joined(tests, separator: " AND ")
         guard table.keyPlaces.isEmpty else { return all }
         return """
             (t.tableoid, t.ctid) = (SELECT r.tableoid, r.ctid FROM \(table.only)\(table.name) AS r WHERE \(all) LIMIT 1)

@@ -18,6 +18,8 @@ public struct FollowPlan: Sendable {
     public var start: LSN
     /// The published tables by their OID on the source: their lane, and the position from which their changes count.
     public var tables: [UInt32: (lane: Int, watermark: LSN)]
+    /// Those that a TRUNCATE emptied while they were copied: of the transaction at their watermark only what comes after it counts.
+    public var truncated: Set<UInt32>
     /// OIDs on the source of tables that a foreign key points at: TRUNCATE cannot empty one of them alone.
     public var referenced: Set<UInt32>
     /// How many lanes there are.
@@ -42,6 +44,7 @@ public struct FollowPlan: Sendable {
         stream: String,
         start: LSN,
         tables: [UInt32: (lane: Int, watermark: LSN)],
+        truncated: Set<UInt32> = [],
         referenced: Set<UInt32> = [],
         laneCount: Int,
         isBinary: Bool,
@@ -57,6 +60,7 @@ public struct FollowPlan: Sendable {
         self.stream = stream
         self.start = start
         self.tables = tables
+        self.truncated = truncated
         self.referenced = referenced
         self.laneCount = laneCount
         self.isBinary = isBinary

@@ -34,7 +34,7 @@ extension Lane {
     /// Takes a change of a table whose changes are not folded.
     ///
     /// Inserts that follow each other go as one set when rows have no key, because nothing tells such
-    /// rows apart. Any other change comes after them.
+    /// rows apart. Any other change comes after them. SQL knows no set of rows without columns.
     private func changeInOrder(
         _ kind: PgOutput.Kind?,
         _ row: PgOutput.Row,

@@ -35,6 +35,8 @@ final class Lane {
         let from: UInt64
         /// The tables of this lane by their OID on the source, with the position from which changes count.
         let tables: [UInt32: LSN]
+        /// Those that a TRUNCATE in the transaction at their position emptied while they were copied.
+        let truncated: Set<UInt32>
         /// The tables of the other lanes: changes to be passed over.
         let others: Set<UInt32>
         /// Tables that a foreign key points at.
@@ -70,6 +72,8 @@ final class Lane {
     private var lastDurable: ContinuousClock.Instant?
     private var group = Group()
     private var transaction: LSN?
+    /// The tables whose changes are void until the running transaction truncates them.
+    private var void: Set<UInt32> = []
     private var isOver = false
 
     /// The relation whose change the lane failed at, when it failed at one.
@@ -153,13 +157,17 @@ final class Lane {
         case .commit: try commit(PgOutput.Commit(frame.payload), end: frame.end)
         case .relation: try learn(frame.payload)
         case .insert, .update, .delete:
-            guard let entry = try counted(PgOutput.relation(of: frame.payload)) else { return }
+            let relation = PgOutput.relation(of: frame.payload)
+            guard let entry = try counted(relation), !void.contains(relation) else { return }
             try change(frame.payload, entry.table, entry.statements)
             group.changes += 1
             group.allChanges += 1
             group.bytes += frame.payload.count
             if group.changes >= Self.groupRows || group.bytes >= Self.groupBytes { try sendWithinTransaction() }
-        case .truncate: try truncate(PgOutput.Truncate(frame.payload))
+        case .truncate:
+            let message = PgOutput.Truncate(frame.payload)
+            void.subtract(message.relations)
+            try truncate(message)
         case .message: note(PgOutput.Message(frame.payload))
         case .origin, .type, nil: break
         }
@@ -177,6 +185,7 @@ final class Lane {
             try park(until: begin.commit)
         }
         transaction = begin.commit
+        void = voided(by: begin.commit)
         guard group.start == nil else { return }
         group.start = offset
         group.began = .now
@@ -203,6 +212,11 @@ final class Lane {
     private var isDue: Bool {
         if let until = configuration.until, .now >= until { return true }
         return configuration.unit == 0 && state.askedCount != configuration.asked
+    }
+
+    /// The tables that a transaction truncates, and whose copy lacks the rows that its earlier changes look for.
+    func voided(by commit: LSN) -> Set<UInt32> {
+        configuration.truncated.filter { configuration.tables[$0] == commit }
     }
 
     /// Whether the running transaction was applied by an earlier run.

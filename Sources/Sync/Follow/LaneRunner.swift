@@ -75,6 +75,7 @@ struct LaneRunner {
             asked: asked.count,
             from: offset,
             tables: tables,
+            truncated: plan.truncated,
             others: Set(plan.tables.keys.filter { tables[$0] == nil }),
             referenced: plan.referenced,
             format: plan.isBinary ? .binary : .text

@@ -20,6 +20,8 @@ final class LaneTable {
         let declaredType: SQL
         /// Whether equality of the type can be asked; json, xml and point have none.
         let comparesAsText: Bool
+        /// Whether values that are equal are the same.
+        let isExact: Bool
         let isKey: Bool
         /// The key's equality, with its schema: our search_path has no extensions.
         let equality: SQL
@@ -80,6 +82,7 @@ final class LaneTable {
                 isReference: column.type.isReference,
                 declaredType: SQL(trusting: column.declaredType),
                 comparesAsText: !column.type.portability.hash,
+                isExact: column.type.isExact,
                 isKey: keyNames.contains(column.identifier),
                 equality: SQL(trusting: equalities[column.identifier] ?? "="),
                 isSettable: !column.isIdentityAlways

@@ -7,6 +7,7 @@ import Postgres
 struct Replay {
     let lane: Lane
     private var transaction = LSN.zero
+    private var void: Set<UInt32> = []
 
     init(lane: Lane) {
         self.lane = lane
@@ -16,15 +17,19 @@ struct Replay {
     mutating func take(_ frame: SpoolReader.Frame, from base: LSN) throws(PostgresError) {
         let kind = PgOutput.kind(of: frame.payload)
         switch kind {
-        case .begin: transaction = PgOutput.Begin(frame.payload).commit
+        case .begin:
+            transaction = PgOutput.Begin(frame.payload).commit
+            void = lane.voided(by: transaction)
         case .relation: try lane.learn(frame.payload)
         case .insert, .update, .delete:
-            guard let entry = try entry(PgOutput.relation(of: frame.payload), base) else { return }
+            let relation = PgOutput.relation(of: frame.payload)
+            guard let entry = try entry(relation, base), !void.contains(relation) else { return }
             var row = PgOutput.Row(frame.payload)
             lane.complete(&row, of: entry.table)
             try lane.sendRow(kind, row, entry.table, entry.statements)
         case .truncate:
             for relation in PgOutput.Truncate(frame.payload).relations {
+                void.remove(relation)
                 guard let entry = try entry(relation, base) else { continue }
                 try lane.truncate(entry.table, entry.statements)
             }

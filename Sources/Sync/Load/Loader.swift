@@ -158,7 +158,8 @@ public struct Loader: Sendable {
             progress.update(name) { $0.rows += rows - messages }
             try Journal.addPart(of: name, rows: rows, bytes: bytes, isLast: !load.isSplit, on: to)
         }
-        // The snapshot stays; the lock on the table goes, of which there is no room for thousands.
+        // The snapshot stays, the lock on the table goes: a session with those of several tables would wait in a circle with a
+        // TRUNCATE of them, and the server has no room for thousands.
         try from.execute("ROLLBACK TO SAVEPOINT martlet")
     }
 }

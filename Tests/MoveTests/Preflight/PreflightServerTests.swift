@@ -61,6 +61,20 @@ struct PreflightServerTests {
         }
     }
 
+    @Test func `a collation of ICU needs a target that knows ICU`() async throws {
+        let pair = DatabasePair.current
+        try await run("CREATE COLLATION blind (provider = icu, locale = 'und')", on: pair.source)
+        // What a server that was built without ICU does not have.
+        try await run("DELETE FROM pg_collation WHERE collname LIKE '%-x-icu'", on: pair.target)
+        let before = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
+        let finding = try #require(before["target.icu"].first)
+        #expect(finding.level == .blocker)
+        #expect(finding.detail?.contains("blind") == true)
+        try await run(finding.remedy, on: pair.target)
+        let after = try await Preflight.run(source: pair.source, target: pair.target, options: .init())
+        #expect(after["target.icu"].isEmpty)
+    }
+
     @Test func `a server that cannot be reached is an error, not a finding`() async throws {
         let source = DatabasePair.current.source.with("port", "1")
         await #expect(throws: PostgresError.self) {

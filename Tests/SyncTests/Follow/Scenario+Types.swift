@@ -72,6 +72,25 @@ extension Scenario {
             ]
         ),
         Scenario(
+            title: "rows without a key that are equal and not the same",
+            tables: """
+                CREATE EXTENSION citext; CREATE TABLE e (a interval, b numeric, c float8, d jsonb, e bpchar, f citext);
+                ALTER TABLE e REPLICA IDENTITY FULL
+                """,
+            rows: """
+                INSERT INTO e VALUES ('1 mon', 1.0, 0, '1.0', 'a', 'A'), ('30 days', 1.00, '-0', '1.00', 'a ', 'a'),
+                    ('720:00', 1, 0, '1', 'a  ', 'A'), (NULL, 1.0, 0, '1.0', 'a', 'A')
+                """,
+            changes: [
+                "DELETE FROM e WHERE a::text = '720:00:00'; UPDATE e SET c = 5 WHERE b::text = '1.00'",
+                """
+                INSERT INTO e SELECT a, b, c, d, e, f FROM e; INSERT INTO e (a) VALUES ('24:00'), ('1 day'), ('24:00');
+                DELETE FROM e WHERE a::text = '1 day'; UPDATE e SET b = 7 WHERE a::text = '24:00:00'
+                """,
+                "UPDATE e SET b = 1.000 WHERE b::text = '1.0'; UPDATE e SET f = 'a' WHERE f::text = 'A' COLLATE \"C\"",
+            ]
+        ),
+        Scenario(
             title: "pitfall 15: domains that refuse NULL",
             tables: """
                 CREATE DOMAIN must AS text NOT NULL; CREATE DOMAIN should AS must CHECK (VALUE IS DISTINCT FROM 'x');
@@ -179,6 +198,19 @@ extension Scenario {
                 #"UPDATE "we""ird \ schema"."Select ""t""" SET "é" = 77 WHERE s = 2"#,
                 #"DELETE FROM "we""ird \ schema"."Select ""t""" WHERE s = 1; DELETE FROM s WHERE s = 1; UPDATE s SET s = 9"#,
                 "UPDATE t SET r = NULL WHERE ctid = (SELECT min(ctid) FROM t)",
+            ]
+        ),
+        Scenario(
+            title: "tables without columns, or with generated ones alone",
+            tables: """
+                CREATE TABLE z (); CREATE TABLE y (a int); ALTER TABLE y DROP COLUMN a;
+                ALTER TABLE z REPLICA IDENTITY FULL; ALTER TABLE y REPLICA IDENTITY FULL;
+                CREATE TABLE x (a int GENERATED ALWAYS AS (1 + 1) STORED)
+                """,
+            rows: "INSERT INTO z DEFAULT VALUES; INSERT INTO y SELECT FROM generate_series(1, 3)",
+            changes: [
+                "INSERT INTO z SELECT FROM generate_series(1, 4); INSERT INTO y DEFAULT VALUES; INSERT INTO x DEFAULT VALUES",
+                "DELETE FROM z WHERE ctid = (SELECT min(ctid) FROM z); DELETE FROM y; INSERT INTO z DEFAULT VALUES",
             ]
         ),
         Scenario(

@@ -39,6 +39,27 @@ struct LoaderTests {
         }
     }
 
+    @Test func `a table that is copied is held no longer`() async throws {
+        try await withDatabasePair { places in
+            try await execute(places.source, Self.tables)
+            try await Self.prepareTarget(places)
+            try await withConnection(to: places.source) { owner in
+                try owner.execute("BEGIN; LOCK TABLE empty IN ACCESS EXCLUSIVE MODE")
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await Self.load(places, isSplit: false) }
+                    try await eventually("the load waits for the last table") {
+                        let waits: SQL =
+                            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'empty'::regclass"
+                        return try await ask(places.source, waits) != "0"
+                    }
+                    // With the load waiting for this session, and this session for the load, one of them would be ended.
+                    try owner.execute("TRUNCATE large, plain; COMMIT")
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     static let tables: SQL = """
         CREATE TABLE empty (); CREATE TABLE nothing (); INSERT INTO nothing DEFAULT VALUES; INSERT INTO nothing DEFAULT VALUES;
         CREATE TABLE computed (a int GENERATED ALWAYS AS (5) STORED); INSERT INTO computed DEFAULT VALUES;

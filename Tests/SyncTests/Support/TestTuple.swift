@@ -85,25 +85,3 @@ enum TestMessage {
         return head + before + Array("N".utf8) + new.bytes
     }
 }
-
-/// Where random tests get their numbers from: `MARTLET_TEST_SEED`, or a new seed that the failure tells.
-struct SeededGenerator: RandomNumberGenerator {
-    let seed: UInt64
-    private var state: UInt64
-
-    init() {
-        let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap { UInt64($0) }
-        seed = given ?? .random(in: 0 ... .max)
-        state = seed
-        print("MARTLET_TEST_SEED=\(seed)")
-    }
-
-    /// SplitMix64 (Steele, Lea and Flood, 2014).
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
-}

@@ -62,7 +62,11 @@ public struct DatabaseDigest: Sendable, Equatable {
     }
 
     /// Some of the rows that only one side has, as text.
-    public static func rows(of table: String, differing left: ConnectionString, _ right: ConnectionString) async throws -> String {
+    public static func rows(
+        of table: String,
+        differing left: ConnectionString,
+        _ right: ConnectionString
+    ) async throws -> String {
         let (one, two) = (try await texts(of: table, left), try await texts(of: table, right))
         func list(_ rows: [String: Int], _ others: [String: Int]) -> String {
             rows.filter { others[$0.key] != $0.value }.prefix(3).map { "  \($0.value) × \($0.key.prefix(700))" }

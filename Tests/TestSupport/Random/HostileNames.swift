@@ -7,11 +7,16 @@ struct HostileNames: Sendable {
     private var taken: Set<Identifier> = []
 
     private static let pool: [String] = [
-        "plain", "Plain", "PLAIN", "two words", "dot.ted", "quo\"te", "it's", "back\\slash", "🦤 emoji", "\u{e9}", "e\u{301}",
-        "select", "table", "user", "order", "default", "$1", "$$", "%s", "%I", "/*", "--", "; DROP", "1st", "*", " leading",
-        "trailing ", "tab\there", "new\nline", "{curly}", "(paren)", "a,b", "NULL", "", "\"\"", "日本語", ":name", "@", "?",
-        "ctid ", "oid", "martlet row", "public", "pg_class", "excluded", "old", "new", "values", "i", "t", "s", "k0", "h",
-        String(repeating: "x", count: 63), String(repeating: "🐘", count: 15) + "123", String(repeating: "\"", count: 63),
+        "plain", "Plain", "PLAIN", "two words", "dot.ted", "quo\"te", "it's", "back\\slash", "🦤 emoji", "\u{e9}",
+        "e\u{301}",
+        "select", "table", "user", "order", "default", "$1", "$$", "%s", "%I", "/*", "--", "; DROP", "1st", "*",
+        " leading",
+        "trailing ", "tab\there", "new\nline", "{curly}", "(paren)", "a,b", "NULL", "", "\"\"", "日本語", ":name", "@",
+        "?",
+        "ctid ", "oid", "martlet row", "public", "pg_class", "excluded", "old", "new", "values", "i", "t", "s", "k0",
+        "h",
+        String(repeating: "x", count: 63), String(repeating: "🐘", count: 15) + "123",
+        String(repeating: "\"", count: 63),
         String(repeating: "é", count: 31) + "z", "true", "row", "=", "a:b", "a/b", "#", "&amp;", "<b>", "e", "E'", "U&",
     ].filter { !$0.isEmpty }
 
@@ -21,7 +26,9 @@ struct HostileNames: Sendable {
         if choice < hostility {
             let name = Identifier(random.pick(Self.pool))
             if take(name) { return name }
-        } else if choice < hostility + 5, let other = taken.sorted(by: { $0.name < $1.name }).randomElement(using: &random) {
+        } else if choice < hostility + 5,
+            let other = taken.sorted(by: { $0.name < $1.name }).randomElement(using: &random)
+        {
             let name = Identifier(other.name.uppercased())
             if name.name.utf8.count <= 63, take(name) { return name }
         }

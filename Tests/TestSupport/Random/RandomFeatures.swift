@@ -20,7 +20,7 @@ public struct RandomFeatures: Sendable, Hashable {
     public init(_ connection: Connection) throws {
         let facts = try connection.query(
             """
-            SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i'),
+            SELECT EXISTS (SELECT FROM pg_collation WHERE collname = 'de-x-icu'),
                    (SELECT string_agg(name, ' ') FROM pg_available_extensions)
             """
         )[0]

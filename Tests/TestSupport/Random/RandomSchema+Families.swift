@@ -23,7 +23,11 @@ extension RandomSchemaBuilder {
             }
         }
         let values = strategy == .list ? 4 : 40
-        var part = RandomColumn(name: taken.name("part", &random), type: random.pick(candidates), role: .partition(values: values))
+        var part = RandomColumn(
+            name: taken.name("part", &random),
+            type: random.pick(candidates),
+            role: .partition(values: values)
+        )
         part.isNotNull = table.key == .primary || random.chance(50)
         table.columns.append(part)
         addValues(random.int(1...6), to: &table, &taken)
@@ -69,21 +73,30 @@ extension RandomSchemaBuilder {
                 add("CREATE TABLE \(leaf) PARTITION OF \(table.name) \(bound) PARTITION BY HASH (\(column.name))")
                 for remainder in 0..<2 {
                     let below = newName("leaf")
-                    add("CREATE TABLE \(below) PARTITION OF \(leaf) FOR VALUES WITH (MODULUS 2, REMAINDER \(remainder))")
+                    add(
+                        "CREATE TABLE \(below) PARTITION OF \(leaf) FOR VALUES WITH (MODULUS 2, REMAINDER \(remainder))"
+                    )
                 }
             } else if random.chance(40) {
                 attach(leaf, to: table, bound, &taken)
             } else {
                 add("CREATE TABLE \(leaf) PARTITION OF \(table.name) \(bound)")
             }
-            if place != split, random.chance(30), let column = table.columns.first(where: { $0.type.indexes.contains(.hash) }) {
+            if place != split, random.chance(30),
+                let column = table.columns.first(where: { $0.type.indexes.contains(.hash) })
+            {
                 add("CREATE INDEX ON \(leaf) USING hash (\(column.name))")
             }
         }
     }
 
     /// A table with its columns in another order, and with a dropped one, becomes a partition.
-    private mutating func attach(_ leaf: QualifiedName, to table: RandomTable, _ bound: SQL, _ taken: inout HostileNames) {
+    private mutating func attach(
+        _ leaf: QualifiedName,
+        to table: RandomTable,
+        _ bound: SQL,
+        _ taken: inout HostileNames
+    ) {
         let gone = taken.name("gone", &random)
         var definitions = table.columns.map { column in
             "\(column.name) \(column.type.sql)\(column.definition)\(column.isNotNull ? " NOT NULL" : "" as SQL)" as SQL
@@ -113,7 +126,9 @@ extension RandomSchemaBuilder {
             var child = RandomTable(name: newName("child"), columns: [])
             child.key = .primary
             addValues(random.int(0...3), to: &child, &taken)
-            let own = child.columns.map { "\($0.name) \($0.type.sql)\($0.definition)\($0.isNotNull ? " NOT NULL" : "" as SQL)" as SQL }
+            let own = child.columns.map {
+                "\($0.name) \($0.type.sql)\($0.definition)\($0.isNotNull ? " NOT NULL" : "" as SQL)" as SQL
+            }
             let names = parents.map { "\($0.name)" as SQL }
             add("CREATE TABLE \(child.name) (\(.joined(own))) INHERITS (\(.joined(names)))")
             child.columns = parents.flatMap(\.columns) + child.columns

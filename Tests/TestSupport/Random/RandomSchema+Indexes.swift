@@ -10,7 +10,9 @@ extension RandomSchemaBuilder {
 
     private mutating func makeIndex(on table: RandomTable) {
         guard let column = table.columns.filter({ isStored($0) }).randomElement(using: &random) else { return }
-        let allowed = column.type.indexes.filter { !column.type.isLarge || $0 == .hash || column.type.sql == "jsonb" && $0 == .gin }
+        let allowed = column.type.indexes.filter {
+            !column.type.isLarge || $0 == .hash || column.type.sql == "jsonb" && $0 == .gin
+        }
         // In an order that does not differ from run to run, as a set's does.
         let methods = [RandomType.Access.btree, .hash, .gist, .gin, .spgist, .brin].filter(allowed.contains)
         let name = newName("ix", in: Identifier(table.name.schema)).identifier
@@ -25,13 +27,18 @@ extension RandomSchemaBuilder {
         case .btree: makeTree(name, on: table, column, predicate)
         case .hash: add("CREATE INDEX \(name) ON \(table.name) USING hash (\(column.name))\(predicate)")
         case .gist: add("CREATE INDEX \(name) ON \(table.name) USING gist (\(column.name))\(predicate)")
-        case .gin: add("CREATE INDEX \(name) ON \(table.name) USING gin (\(column.name)) WITH (fastupdate = off)\(predicate)")
+        case .gin:
+            add("CREATE INDEX \(name) ON \(table.name) USING gin (\(column.name)) WITH (fastupdate = off)\(predicate)")
         case .spgist: add("CREATE INDEX \(name) ON \(table.name) USING spgist (\(column.name))\(predicate)")
-        case .brin: add("CREATE INDEX \(name) ON \(table.name) USING brin (\(column.name)) WITH (pages_per_range = 2)\(predicate)")
+        case .brin:
+            add(
+                "CREATE INDEX \(name) ON \(table.name) USING brin (\(column.name)) WITH (pages_per_range = 2)\(predicate)"
+            )
         }
     }
 
-    private mutating func makeTree(_ name: Identifier, on table: RandomTable, _ column: RandomColumn, _ predicate: SQL) {
+    private mutating func makeTree(_ name: Identifier, on table: RandomTable, _ column: RandomColumn, _ predicate: SQL)
+    {
         var part: SQL = "\(column.name)"
         if column.type.sql == "text", random.chance(40) {
             part = part + " COLLATE \(random.pick(collations.prefix(2)))"

@@ -41,7 +41,9 @@ extension RandomSchemaBuilder {
         add("CREATE MATERIALIZED VIEW \(first) AS SELECT count(*) AS n FROM \(table.name)")
         add("CREATE UNIQUE INDEX ON \(first) (n)")
         let second = newName("a_mv")
-        add("CREATE MATERIALIZED VIEW \(second) AS SELECT n + 1 AS m FROM \(first)\(random.chance(30) ? " WITH NO DATA" : "" as SQL)")
+        add(
+            "CREATE MATERIALIZED VIEW \(second) AS SELECT n + 1 AS m FROM \(first)\(random.chance(30) ? " WITH NO DATA" : "" as SQL)"
+        )
         if random.chance(50) { add("COMMENT ON MATERIALIZED VIEW \(second) IS \(literal: comment)") }
     }
 
@@ -49,7 +51,9 @@ extension RandomSchemaBuilder {
     private mutating func makeAudit() {
         guard random.chance(60) else { return }
         let audit = newName("audit")
-        add("CREATE TABLE \(audit) (id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text, at timestamptz DEFAULT now())")
+        add(
+            "CREATE TABLE \(audit) (id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text, at timestamptz DEFAULT now())"
+        )
         let function = newName("write_audit")
         add(
             """
@@ -61,15 +65,23 @@ extension RandomSchemaBuilder {
             let trigger = newName("trigger").identifier
             switch random.int(0...3) {
             case 0:
-                add("CREATE TRIGGER \(trigger) AFTER INSERT OR UPDATE OR DELETE ON \(table.name) FOR EACH STATEMENT EXECUTE FUNCTION \(function)()")
+                add(
+                    "CREATE TRIGGER \(trigger) AFTER INSERT OR UPDATE OR DELETE ON \(table.name) FOR EACH STATEMENT EXECUTE FUNCTION \(function)()"
+                )
             case 1:
-                add("CREATE CONSTRAINT TRIGGER \(trigger) AFTER UPDATE ON \(table.name) DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION \(function)()")
+                add(
+                    "CREATE CONSTRAINT TRIGGER \(trigger) AFTER UPDATE ON \(table.name) DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION \(function)()"
+                )
             case 2 where !table.isPartitioned:
                 let rule = newName("rule").identifier
-                add("CREATE RULE \(rule) AS ON \(random.pick(["INSERT", "UPDATE", "DELETE"] as [SQL])) TO \(table.name) DO ALSO INSERT INTO \(audit) (what) VALUES ('rule')")
+                add(
+                    "CREATE RULE \(rule) AS ON \(random.pick(["INSERT", "UPDATE", "DELETE"] as [SQL])) TO \(table.name) DO ALSO INSERT INTO \(audit) (what) VALUES ('rule')"
+                )
                 if random.chance(30) { add("ALTER TABLE \(table.name) ENABLE ALWAYS RULE \(rule)") }
             default:
-                add("CREATE TRIGGER \(trigger) AFTER INSERT OR DELETE ON \(table.name) FOR EACH ROW EXECUTE FUNCTION \(function)()")
+                add(
+                    "CREATE TRIGGER \(trigger) AFTER INSERT OR DELETE ON \(table.name) FOR EACH ROW EXECUTE FUNCTION \(function)()"
+                )
                 setFiring(of: trigger, on: table)
             }
         }
@@ -77,7 +89,11 @@ extension RandomSchemaBuilder {
         let text = types.first { $0.sql == "text" } ?? types[0]
         var id = RandomColumn(name: "id", type: int8, role: .key(modulus: nil), identity: .always)
         id.isNotNull = true
-        var table = RandomTable(name: audit, columns: [id, RandomColumn(name: "what", type: text, role: .value)], key: .primary)
+        var table = RandomTable(
+            name: audit,
+            columns: [id, RandomColumn(name: "what", type: text, role: .value)],
+            key: .primary
+        )
         table.isFixed = true
         tables.append(table)
     }
@@ -101,25 +117,33 @@ extension RandomSchemaBuilder {
         )
         let trigger = newName("trigger").identifier
         let condition: SQL = random.chance(30) ? " WHEN (NEW.\(column.name) IS NULL)" : ""
-        add("CREATE TRIGGER \(trigger) BEFORE INSERT OR UPDATE ON \(table.name) FOR EACH ROW\(condition) EXECUTE FUNCTION \(function)()")
+        add(
+            "CREATE TRIGGER \(trigger) BEFORE INSERT OR UPDATE ON \(table.name) FOR EACH ROW\(condition) EXECUTE FUNCTION \(function)()"
+        )
         // With the same value on both sides it does no harm to fire twice.
         setFiring(of: trigger, on: table)
     }
 
     private mutating func makePolicy(on table: RandomTable) {
-        add("CREATE POLICY \(newName("policy").identifier) ON \(table.name) TO pg_monitor USING (true) WITH CHECK (false)")
+        add(
+            "CREATE POLICY \(newName("policy").identifier) ON \(table.name) TO pg_monitor USING (true) WITH CHECK (false)"
+        )
         add("ALTER TABLE \(table.name) ENABLE ROW LEVEL SECURITY")
         if random.chance(50) { add("ALTER TABLE \(table.name) FORCE ROW LEVEL SECURITY") }
     }
 
     private mutating func makeComments(on table: RandomTable) {
         add("COMMENT ON TABLE \(table.name) IS \(literal: comment)")
-        if let column = table.columns.first { add("COMMENT ON COLUMN \(table.name).\(column.name) IS \(literal: comment)") }
+        if let column = table.columns.first {
+            add("COMMENT ON COLUMN \(table.name).\(column.name) IS \(literal: comment)")
+        }
     }
 
     private mutating func makeGrants(on table: RandomTable) {
         add("GRANT SELECT, UPDATE ON \(table.name) TO pg_monitor WITH GRANT OPTION")
-        if let column = table.columns.first { add("GRANT INSERT (\(column.name)), SELECT (\(column.name)) ON \(table.name) TO PUBLIC") }
+        if let column = table.columns.first {
+            add("GRANT INSERT (\(column.name)), SELECT (\(column.name)) ON \(table.name) TO PUBLIC")
+        }
     }
 
     private mutating func makeStatistics(on table: RandomTable) {

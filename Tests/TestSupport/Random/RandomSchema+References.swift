@@ -28,7 +28,7 @@ extension RandomSchemaBuilder {
         var columns: [RandomColumn] = []
         for (place, key) in identity.enumerated() {
             let name = Identifier("ref \(tables[child].columns.count + place)")
-            var column = RandomColumn(name: name, type: key.type, role: .reference(to: [key]))
+            var column = RandomColumn(name: name, type: key.type, role: .reference(to: key.name, of: referenced.name))
             column.definition = key.definition.text.contains("COLLATE") ? key.definition : ""
             add("ALTER TABLE \(tables[child].name) ADD COLUMN \(name) \(key.type.sql)\(column.definition)")
             columns.append(column)
@@ -54,7 +54,9 @@ extension RandomSchemaBuilder {
             """
         if random.chance(20) { definition = definition + " MATCH FULL" }
         definition = definition + " ON DELETE \(random.pick(actions)) ON UPDATE \(random.pick(actions))"
-        if random.chance(40) { definition = definition + " DEFERRABLE" + (random.chance(50) ? " INITIALLY DEFERRED" : "") }
+        if random.chance(40) {
+            definition = definition + " DEFERRABLE" + (random.chance(50) ? " INITIALLY DEFERRED" : "")
+        }
         let isNotValid = !child.isPartitioned && !parent.isPartitioned && random.chance(25)
         if isNotValid {
             // A row that refers to nothing, as databases have it whose owners wrote NOT VALID.

@@ -38,7 +38,10 @@ extension RandomSchemaBuilder {
     private mutating func makeEnums() {
         for _ in 0..<random.int(1...2) {
             let name = newName("mood")
-            let labels = random.pick(1...4, of: ["sad", "it's ok", "", "\"quoted\"", "🦤", "NULL", "A", "a", "back\\slash"])
+            let labels = random.pick(
+                1...4,
+                of: ["sad", "it's ok", "", "\"quoted\"", "🦤", "NULL", "A", "a", "back\\slash"]
+            )
             add("CREATE TYPE \(name) AS ENUM (\(.joined(labels.map { "\(literal: $0)" })))")
             if random.chance(50) { add("ALTER TYPE \(name) ADD VALUE 'first' BEFORE \(literal: labels[0])") }
             types.append(RandomType("\(name)", labels))
@@ -93,7 +96,9 @@ extension RandomSchemaBuilder {
         guard random.chance(50) else { return }
         let name = newName("span")
         let many = newName("spans")
-        add("CREATE TYPE \(name) AS RANGE (SUBTYPE = pg_catalog.text, MULTIRANGE_TYPE_NAME = \(many), COLLATION = \"C\")")
+        add(
+            "CREATE TYPE \(name) AS RANGE (SUBTYPE = pg_catalog.text, MULTIRANGE_TYPE_NAME = \(many), COLLATION = \"C\")"
+        )
         types.append(RandomType("\(name)", ["[a,b)", "empty", "(,\"quo\\\"te\"]"], [.btree, .hash]))
         types.append(RandomType("\(many)", ["{}", "{[a,b),[c,c]}"], [.btree, .hash]))
     }

@@ -22,9 +22,7 @@ public struct RandomSchema: Sendable {
         sequences = builder.sequences
     }
 
-    /// Makes the database.
-    ///
-    /// - Parameter isTolerant: whether statements may fail, because others were left out.
+    /// Makes the database; a tolerant call goes on when a statement fails, because others that it needs were left out.
     public static func make(_ statements: [SQL], in database: ConnectionString, isTolerant: Bool = false) async throws {
         try await withConnection(to: database, application: "random schema") { connection in
             try connection.execute("SET client_min_messages = error; SET synchronous_commit = off")
@@ -95,7 +93,9 @@ struct RandomSchemaBuilder {
         for _ in 0..<random.int(1...3) {
             var name = schemaNames.name("schema", &random, hostility: 70)
             // Theirs, or there already.
-            if ["public", "martlet", "pg_class"].contains(name) { name = schemaNames.name("schema", &random, hostility: 0) }
+            if ["public", "martlet", "pg_class"].contains(name) {
+                name = schemaNames.name("schema", &random, hostility: 0)
+            }
             schemas.append(name)
             add("CREATE SCHEMA \(name)")
             if random.chance(20) { add("ALTER DEFAULT PRIVILEGES IN SCHEMA \(name) GRANT SELECT ON TABLES TO PUBLIC") }
@@ -113,7 +113,8 @@ struct RandomSchemaBuilder {
             immutables.append(name)
             let body: SQL =
                 random.chance(50) && features.major >= 14
-                ? "LANGUAGE sql IMMUTABLE RETURN coalesce(n, 0) % 100" : "LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN coalesce(n, 0) % 100; END'"
+                ? "LANGUAGE sql IMMUTABLE RETURN coalesce(n, 0) % 100"
+                : "LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN coalesce(n, 0) % 100; END'"
             add("CREATE FUNCTION \(name)(n int8) RETURNS int8 \(body)")
         }
         let trigger = newName("trigger_function")

@@ -12,8 +12,8 @@ struct RandomColumn: Sendable {
         case unique
         /// Decides the partition: one of so many values.
         case partition(values: Int)
-        /// A value of a referenced column.
-        case reference(to: [RandomColumn])
+        /// A value of a column that a foreign key refers to.
+        case reference(to: Identifier, of: QualifiedName)
         /// Computed by the server.
         case generated
     }
@@ -59,10 +59,12 @@ struct RandomColumn: Sendable {
         case .partition(let values): return fixed("((\(number)) % \(values))")
         case .unique:
             return isRequired ? fixed(number) : "CASE WHEN (\(number)) % 5 > 0 THEN \(fixed(number)) END"
-        case .reference(let columns):
-            guard let column = columns.first else { return "NULL" }
-            let value = column.value(for: "((\(number)) % 20 + 1)", salt: salt)
-            return isRequired ? value : "CASE WHEN (\(number)) % 7 > 0 THEN \(value) END"
+        case .reference(let column, let table):
+            // The same row for each column of the key.
+            return """
+                (SELECT \(Identifier("the parent")).\(column) FROM \(table) AS "the parent" WHERE (\(number)) % 7 > 0 \
+                ORDER BY hashtext(("the parent".*)::text || (\(number))::text) LIMIT 1)
+                """
         case .value, .generated: return sample(of: number, salt: salt)
         }
     }

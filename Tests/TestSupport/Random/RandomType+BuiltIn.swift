@@ -13,7 +13,8 @@ extension RandomType {
             RandomType("boolean", ["t", "f"]),
             RandomType("int2", ["0", "-32768", "32767"], brin, ordered: true) { "(\($0))::int2" },
             RandomType("int4", ["0", "-2147483648", "2147483647"], brin, ordered: true) { "(\($0))::int4" },
-            RandomType("int8", ["0", "-9223372036854775808", "9223372036854775807", "4294967296"], brin, ordered: true) {
+            RandomType("int8", ["0", "-9223372036854775808", "9223372036854775807", "4294967296"], brin, ordered: true)
+            {
                 "(\($0))::int8 * 4294967296"
             },
             RandomType("oid", ["0", "4294967295", "7"], brin, ordered: true) { "(\($0))::oid" },
@@ -25,14 +26,19 @@ extension RandomType {
             },
             RandomType(
                 "numeric",
-                ["0", "0.00", "-0.0", "NaN", "Infinity", "-Infinity", "1e100", "-1.50", "1.5", "12345678901234567890.123456789"],
+                [
+                    "0", "0.00", "-0.0", "NaN", "Infinity", "-Infinity", "1e100", "-1.50", "1.5",
+                    "12345678901234567890.123456789",
+                ],
                 brin,
                 ordered: true
             ) { "(\($0))::numeric / 7" },
             RandomType("numeric(12,2)", ["0", "NaN", "-1.005", "9999999999.99"], ordered: true) {
                 "(\($0))::numeric(12,2)"
             },
-            RandomType("money", ["0", "12.34", "-92233720368547758.08"], [.btree], ordered: true) { "(\($0))::int4::money" },
+            RandomType("money", ["0", "12.34", "-92233720368547758.08"], [.btree], ordered: true) {
+                "(\($0))::int4::money"
+            },
         ]
         if major >= 15 {
             types.append(RandomType("numeric(5,-2)", ["0", "1234567", "-50"]))
@@ -43,7 +49,10 @@ extension RandomType {
 
     /// Types whose values are text.
     static var texts: [RandomType] {
-        let hostile = ["", " ", "a", "it's", "\\", "\\N", "\t\r\n", "NULL", "🦤\u{e9}e\u{301}", "{a,\"b\"}", "(,)", "\u{1}\u{7f}", "$$"]
+        let hostile = [
+            "", " ", "a", "it's", "\\", "\\N", "\t\r\n", "NULL", "🦤\u{e9}e\u{301}", "{a,\"b\"}", "(,)", "\u{1}\u{7f}",
+            "$$",
+        ]
         var text = RandomType("text", hostile, [.btree, .hash, .spgist, .brin]) { "'k' || (\($0))" }
         text.samples += [
             "repeat('toast', 1000)",
@@ -67,7 +76,12 @@ extension RandomType {
     static var times: [RandomType] {
         let brin: Set<Access> = [.btree, .hash, .brin]
         return [
-            RandomType("date", ["infinity", "-infinity", "4713-01-01 BC", "5874897-12-31", "2024-02-29"], brin, ordered: true) {
+            RandomType(
+                "date",
+                ["infinity", "-infinity", "4713-01-01 BC", "5874897-12-31", "2024-02-29"],
+                brin,
+                ordered: true
+            ) {
                 "'2000-01-01'::date + (\($0))::int4"
             },
             RandomType("time", ["00:00", "24:00", "23:59:59.999999"], brin, ordered: true) {
@@ -109,7 +123,9 @@ extension RandomType {
             bytes,
             RandomType("bit(5)", ["00000", "10101"], [.btree]),
             RandomType("bit(32)", [String(repeating: "01", count: 16)], [.btree]) { "(\($0))::int4::bit(32)" },
-            RandomType("varbit", ["", "1", "0000000000000000000000000000000001"], [.btree]) { "(\($0))::int4::bit(32)::varbit" },
+            RandomType("varbit", ["", "1", "0000000000000000000000000000000001"], [.btree]) {
+                "(\($0))::int4::bit(32)::varbit"
+            },
             RandomType("varbit(9)", ["", "101", "111111111"], [.btree]),
             RandomType("uuid", ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"]) {
                 "md5((\($0))::text)::uuid"
@@ -121,11 +137,14 @@ extension RandomType {
     static var documents: [RandomType] {
         let deep = String(repeating: "[", count: 40) + String(repeating: "]", count: 40)
         var json = RandomType(
-            "json", ["{\"a\": 1, \"a\" : 2}", "null", " [1,2 , {}] ", "\"\\u0000\\ud83d\\udc26\"", "1e400", deep], []
+            "json",
+            ["{\"a\": 1, \"a\" : 2}", "null", " [1,2 , {}] ", "\"\\u0000\\ud83d\\udc26\"", "1e400", deep],
+            []
         )
         json.samples.append("(SELECT json_agg(md5(n::text)) FROM generate_series(1, 300) AS n)")
         var jsonb = RandomType(
-            "jsonb", ["{\"b\": 1, \"a\": [null, 1.00, 1e5]}", "null", "[[1], 2]", "\"é\\n\\\"\"", "{}", deep],
+            "jsonb",
+            ["{\"b\": 1, \"a\": [null, 1.00, 1e5]}", "null", "[[1], 2]", "\"é\\n\\\"\"", "{}", deep],
             [.btree, .hash, .gin]
         ) { "to_jsonb((\($0))::int8)" }
         jsonb.samples.append("(SELECT jsonb_agg(md5(n::text)) FROM generate_series(1, 300) AS n)")
@@ -159,7 +178,9 @@ extension RandomType {
                 "'10.0.0.0'::inet + (\($0))::int8"
             },
             RandomType("cidr", ["10.0.0.0/8", "2001:db8::/64"]),
-            RandomType("macaddr", ["08:00:2b:01:02:03"]) { "('08002b' || lpad(to_hex((\($0))::int4), 6, '0'))::macaddr" },
+            RandomType("macaddr", ["08:00:2b:01:02:03"]) {
+                "('08002b' || lpad(to_hex((\($0))::int4), 6, '0'))::macaddr"
+            },
             RandomType("macaddr8", ["08:00:2b:01:02:03:04:05"]),
         ]
     }
@@ -169,7 +190,9 @@ extension RandomType {
         let access: Set<Access> = [.btree, .hash, .gist, .spgist]
         let many: Set<Access> = [.btree, .hash, .gist]
         return [
-            RandomType("int4range", ["empty", "(,)", "[1,5]", "[7,)"], access) { "int4range((\($0))::int4, (\($0))::int4 + 1)" },
+            RandomType("int4range", ["empty", "(,)", "[1,5]", "[7,)"], access) {
+                "int4range((\($0))::int4, (\($0))::int4 + 1)"
+            },
             RandomType("int8range", ["empty", "(,9223372036854775807)"], access),
             RandomType("numrange", ["[0.0,1.50)", "(NaN,NaN]", "empty", "[-Infinity,0]"], access),
             RandomType("tsrange", ["[2020-01-01,2020-01-02)", "(,infinity)"], access),
@@ -194,7 +217,9 @@ extension RandomType {
     /// Types of the server itself, some of which mean something else on another server.
     static var inner: [RandomType] {
         [
-            RandomType("pg_lsn", ["0/0", "FFFFFFFF/FFFFFFFF", "16/B374D848"], ordered: true) { "'0/0'::pg_lsn + (\($0))" },
+            RandomType("pg_lsn", ["0/0", "FFFFFFFF/FFFFFFFF", "16/B374D848"], ordered: true) {
+                "'0/0'::pg_lsn + (\($0))"
+            },
             RandomType("txid_snapshot", ["10:20:10,14,15", "1:1:"], []),
             RandomType("pg_snapshot", ["10:20:10,14,15"], []),
             RandomType("xid", ["0", "4294967295"], [.hash]),

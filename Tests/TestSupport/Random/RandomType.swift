@@ -18,7 +18,7 @@ struct RandomType: Sendable {
     var isCollatable = false
     /// Whether its values may be large.
     var isLarge = false
-    /// Whether a foreign key can refer to it; PostgreSQL fails to compare a domain over an array.
+    /// Whether a foreign key can refer to it; PostgreSQL fails to compare domains over arrays, and arrays of some types.
     var isReferable = true
     /// Whether an array or a domain of it can be made.
     var isElement = true
@@ -61,7 +61,7 @@ struct RandomType: Sendable {
         if let number { type.number = { "ARRAY[\(number($0)), \(first)]::\(self.sql)[]" } }
         if indexes.contains(.btree) { type.indexes.insert(.gin) }
         type.isElement = false
-        type.isReferable = isReferable
+        type.isReferable = false
         type.isLarge = isLarge
         return type
     }

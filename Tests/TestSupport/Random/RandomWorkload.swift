@@ -34,9 +34,7 @@ public struct RandomWorkload: Sendable {
     private let first: Int
     private var drawn = 0
 
-    /// The transactions of one of at most three sessions.
-    ///
-    /// - Parameter truncates: whether tables may be truncated; of those that inherit, single ones too.
+    /// The transactions of one of at most three sessions; some truncate tables, unless they must not.
     init(
         seed: UInt64,
         session: Int,
@@ -110,7 +108,8 @@ public struct RandomWorkload: Sendable {
             let values = columns.enumerated().map { $1.value(for: "n", salt: salt + 31 * $0) }
             return .copy(
                 into: "COPY \(table.name) (\(.joined(columns.map { "\($0.name)" }))) FROM STDIN",
-                from: "COPY (SELECT \(.joined(values)) FROM generate_series(\(number), \(number + count - 1)) AS n) TO STDOUT"
+                from:
+                    "COPY (SELECT \(.joined(values)) FROM generate_series(\(number), \(number + count - 1)) AS n) TO STDOUT"
             )
         }
         // A column that is left out gets its default, or what the server counts.
@@ -172,7 +171,8 @@ public struct RandomWorkload: Sendable {
                 UPDATE \(table.name) SET \(key.name) = \(right) WHERE \(key.name) = \(space)
                 """
         case 2 where ["int2", "int4", "int8", "numeric"].contains(key.type.sql.text):
-            return "UPDATE \(table.name) SET \(key.name) = \(key.name) + \(random.pick([1, -1, 5])) WHERE \(rows(8, of: table))"
+            return
+                "UPDATE \(table.name) SET \(key.name) = \(key.name) + \(random.pick([1, -1, 5])) WHERE \(rows(8, of: table))"
         default:
             return "UPDATE \(table.name) SET \(key.name) = \(key.fixed("\(fresh(1))")) WHERE \(rows(1, of: table))"
         }

@@ -66,7 +66,9 @@ public final class RandomWriters: Sendable {
         return state.withLock { state in
             state.refusals[code, default: 0] += 1
             if code == "25006" { state.isFenced = true }
-            let isWrong = code.hasPrefix("42") && code != "42P10" || code == "55000" || code.isEmpty || code == "XX000"
+            // A publication must not keep the owner from changing rows.
+            let isForbidden = error.message.contains("replica identity")
+            let isWrong = isForbidden || code.hasPrefix("42") && code != "42P10" || code.isEmpty || code == "XX000"
             if isWrong, state.faults.count < 5 { state.faults.append("\(error)\n\(statement.text.prefix(2000))") }
             return code != "25006" && !error.isConnectionLoss
         }
@@ -76,8 +78,14 @@ public final class RandomWriters: Sendable {
 /// Runs `body` beside sessions that write; they have stopped when it returns.
 ///
 /// - Parameters:
+///   - count: how many sessions, at most three.
+///   - schema: what they write to.
 ///   - seed: decides what they write.
-///   - isFenced: whether a cutover may come: then no transaction is prepared, and no table is truncated after it.
+///   - place: where.
+///   - preparing: whether some transactions are prepared; one that is waits in the way of a cutover.
+///   - body: what happens meanwhile.
+/// - Returns: what `body` returns.
+/// - Throws: what `body` throws, or the failure of a session to connect.
 public func withRandomWriters<Result>(
     _ count: Int,
     of schema: RandomSchema,

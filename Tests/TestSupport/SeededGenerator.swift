@@ -1,10 +1,22 @@
-/// Random numbers that a seed decides: SplitMix64, the same on every machine.
+import Foundation
+
+/// Random numbers that a seed decides: SplitMix64 (Steele, Lea and Flood, 2014), the same on every machine.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
+    /// What decides the sequence.
+    public let seed: UInt64
     private var state: UInt64
 
     /// Starts a sequence; equal seeds make equal sequences.
     public init(seed: UInt64) {
+        self.seed = seed
         state = seed &* 0xd134_2543_de82_ef95 &+ 0x2545_f491_4f6c_dd1d
+    }
+
+    /// Starts the sequence of `MARTLET_TEST_SEED`, or of a new seed, and prints it.
+    public init() {
+        let given = ProcessInfo.processInfo.environment["MARTLET_TEST_SEED"].flatMap { UInt64($0) }
+        self.init(seed: given ?? .random(in: 0 ... .max))
+        print("MARTLET_TEST_SEED=\(seed)")
     }
 
     /// The next 64 bits.
