@@ -28,6 +28,16 @@ extension Schema {
         return table.indexes.first { $0.isValid && isPart($0, of: whole) }.map(NeededIdentity.index) ?? .full
     }
 
+    /// Whether UPDATE and DELETE of a table fail as soon as a server of this version publishes it.
+    ///
+    /// Since PostgreSQL 18 a replica identity, the whole row too, must not hold a generated column that is not published
+    /// (CheckCmdReplicaIdentity).
+    public func cannotBePublished(_ table: Table, by major: Int) -> Bool {
+        guard major >= 18, table.kind == .ordinary, !table.isUnlogged, table.columns.contains(where: \.isGenerated)
+        else { return false }
+        return table.replicaIdentity == .full || neededIdentity(of: table) == .full
+    }
+
     private func isPart(_ index: Index, of whole: Index) -> Bool {
         var current = index
         while let parent = current.parent.flatMap({ self.index(oid: $0) }) {

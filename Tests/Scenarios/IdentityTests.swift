@@ -7,6 +7,26 @@ import Testing
 
 /// Moves tables whose rows the log cannot name without help.
 struct IdentityTests {
+    @Test(.timeLimit(.minutes(5)))
+    func `pitfall 8: no way back is made that would break the application's own UPDATE on the new server`() async throws
+    {
+        let tables: SQL =
+            "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a + 1) STORED); INSERT INTO g VALUES (1), (1)"
+        try await withMove(to: 18, of: tables) { move in
+            try await move.follow(then: .none) {
+                try await execute(move.source, "UPDATE g SET a = 2; INSERT INTO g VALUES (3)")
+                try await move.mustBeEqual()
+                let refused = try await move.run("cutover")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains("would refuse its UPDATE if changes flowed back"), "\(refused.error)")
+                try await execute(move.source, "DELETE FROM g WHERE a = 3")
+                try await move.must("cutover", "--no-rollback")
+            }
+            try await execute(move.target, "UPDATE g SET a = 4")
+            #expect(try await ask(move.target, "SELECT string_agg(b::text, ' ') FROM g") == "5 5")
+        }
+    }
+
     @Test(.timeLimit(.minutes(5)), arguments: ["finish", "abort"])
     func `pitfall 2: both servers end with the replica identities that the source had`(command: String) async throws {
         try await withServer { source in

@@ -184,6 +184,11 @@ struct Crossing: Sendable {
         obstacles += try await drift().map { "\($0.text); run on \(entered.place): \($0.remedy.text)" }
         if lag > Self.mostLag { obstacles.append("the stream is \(Int(lag)) seconds behind") }
         guard direction == .forward, ask.keepsWayBack else { return obstacles }
+        let major = try await withNeutralConnection(to: entered) { $0.majorVersion }
+        obstacles += selection.tables.filter { selection.schema.cannotBePublished($0, by: major) }.map {
+            "table \"\($0.name)\" with generated columns can be named by nothing but the whole row, and PostgreSQL \(major) would "
+                + "refuse its UPDATE if changes flowed back (give it a primary key, or give up the way back with --no-rollback)"
+        }
         let (level, free) = try await withNeutralConnection(to: entered) { server in
             let row = try server.query(
                 """

@@ -53,15 +53,8 @@ extension SourceChecks {
     }
 
     /// The tables on which publishing would make the application's own UPDATE fail.
-    ///
-    /// Since PostgreSQL 18 a replica identity, the whole row too, must not hold a generated column
-    /// that is not published (CheckCmdReplicaIdentity).
     var generatedIdentity: Finding? {
-        guard server.majorVersion >= 18 else { return nil }
-        let tables = logged.filter { table in
-            let isWhole = table.replicaIdentity == .full || source.schema.neededIdentity(of: table) == .full
-            return isWhole && table.columns.contains(where: \.isGenerated)
-        }
+        let tables = logged.filter { source.schema.cannotBePublished($0, by: server.majorVersion) }
         guard !tables.isEmpty else { return nil }
         return Finding(
             "source.identity_generated",

@@ -28,11 +28,29 @@ struct TargetChecks {
                 ServerChecks.senders(server, on: .target, otherwise: .warning),
                 replication,
             ]
+            if let generatedIdentity { findings.append(generatedIdentity) }
         }
         findings += [maxWAL] + extensions + extensionVersions + [roles]
         findings += ownerRights
         findings += [icu, forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(\.self)
         return findings + ownersWithoutRoom + privileged
+    }
+
+    /// The tables whose changes cannot flow back, because publishing them would make the application's own UPDATE fail.
+    private var generatedIdentity: Finding? {
+        // A source for which that is so, too, is told of already.
+        guard source.server.majorVersion < 18 else { return nil }
+        let tables = source.tables.filter { source.schema.cannotBePublished($0, by: server.majorVersion) }
+        guard !tables.isEmpty else { return nil }
+        return Finding(
+            "target.identity_generated",
+            .warning,
+            "\(Finding.count(tables.count, "table")) with generated columns cannot be followed back",
+            detail: "\(Finding.named(tables.map(\.name.description))) Only the whole row can name a row of "
+                + "them, and PostgreSQL 18 refuses UPDATE and DELETE on such a table when it is published. Give it a primary "
+                + "key and the default replica identity, or cut over with --no-rollback.",
+            remedy: tables.map { "ALTER TABLE \($0.name.quoted) REPLICA IDENTITY DEFAULT;" }
+        )
     }
 
     /// Whether the target is the source.

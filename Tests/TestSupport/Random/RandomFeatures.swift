@@ -4,14 +4,17 @@ public import Postgres
 public struct RandomFeatures: Sendable, Hashable {
     /// The older of both major versions.
     public let major: Int
+    /// The newer of both major versions.
+    public let newest: Int
     /// Whether both were built with ICU.
     public let hasICU: Bool
     /// The extensions that both can create.
     public let extensions: Set<String>
 
     /// Describes what both servers have.
-    public init(major: Int, hasICU: Bool, extensions: Set<String>) {
+    public init(major: Int, newest: Int, hasICU: Bool, extensions: Set<String>) {
         self.major = major
+        self.newest = newest
         self.hasICU = hasICU
         self.extensions = extensions
     }
@@ -25,6 +28,7 @@ public struct RandomFeatures: Sendable, Hashable {
             """
         )[0]
         major = connection.majorVersion
+        newest = major
         hasICU = facts.text(0) == "t"
         extensions = Set((facts.text(1) ?? "").split(separator: " ").map(String.init))
     }
@@ -33,6 +37,7 @@ public struct RandomFeatures: Sendable, Hashable {
     public func shared(with other: Self) -> Self {
         Self(
             major: min(major, other.major),
+            newest: max(newest, other.newest),
             hasICU: hasICU && other.hasICU,
             extensions: extensions.intersection(other.extensions)
         )
