@@ -86,7 +86,7 @@ extension RandomSchemaBuilder {
     mutating func addGenerated(to table: inout RandomTable, _ taken: inout HostileNames) {
         // Since version 18 a published table that is named by the whole row must not have one.
         guard let base = table.columns.filter(\.isPlain).randomElement(using: &random),
-            features.newest < 18 || table.key != .none
+            features.newest < 18 || table.key != .none && !table.isDeferrable
         else { return }
         let isBuiltIn = !base.type.sql.text.contains("\"")
         let isVirtual = features.major >= 18 && isBuiltIn && random.chance(50)
