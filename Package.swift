@@ -85,6 +85,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "CatalogTests",
+            dependencies: ["Catalog", "Postgres", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ClusterTests",
             dependencies: ["Catalog", "Cluster", "Postgres", "TestSupport"],
             swiftSettings: settings

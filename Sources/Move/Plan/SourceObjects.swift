@@ -58,7 +58,7 @@ struct SourceObjects {
         }
     }
 
-    private static let identityKind = "replica identity"
+    static let identityKind = "replica identity"
 
     /// Makes the publication: the tables by name, partitioned ones as a whole, all columns.
     ///

@@ -32,6 +32,7 @@ struct SchemaSteps: Sendable {
         let archive = rights.archive(whole)
         let tables = try await rights.scripts(.preData, of: archive, size: Self.mostEntries)
         let ours = try await ownPublication()
+        let ofPublic = sourceMajor < 15 ? try await publicSchema() : []
         let built = Set(
             selection.tables.flatMap(\.indexes).flatMap { [$0.oid] }
         )
@@ -43,6 +44,8 @@ struct SchemaSteps: Sendable {
         try await withSchemaSession { connection in
             // A run that ended between two pieces has left some.
             if tables.count > 1 { try connection.execute(MoveSQL.dropCopied) }
+            // Before the tables: their owners may need the right to create in it.
+            for statement in ofPublic { try connection.execute(statement) }
             for piece in tables.dropLast() { try await make(piece, on: connection) {} }
             try await make(tables.last ?? "", on: connection) {
                 try Journal.noteSchema(rest: .joined(rest, separator: "\n"), on: connection)
@@ -105,6 +108,14 @@ struct SchemaSteps: Sendable {
         return try await withNeutralConnection(to: endpoints.target) { target in
             try target.query("SELECT FROM pg_tablespace WHERE spcname = ANY ($1::text[])", used).count == used.count
         }
+    }
+
+    /// What the dump does not say of schema `public`.
+    private func publicSchema() async throws -> [SQL] {
+        let there = try await withNeutralConnection(to: endpoints.source) { try PublicSchema($0) }
+        let here = try await withNeutralConnection(to: endpoints.target) { try PublicSchema($0) }
+        guard let there, let here else { return [] }
+        return there.statements(here, options: options.schema)
     }
 
     // MARK: Foreign keys

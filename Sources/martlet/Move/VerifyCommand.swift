@@ -9,21 +9,28 @@ import Sync
 struct VerifyCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Compare two databases row by row, also while a move keeps them equal.",
+        abstract: "Compare two databases row by row, or their definitions, also while a move keeps them equal.",
         discussion: """
             While a move runs, both databases are compared at one logical position, although both are written to: what \
             differs is a real difference. Without a move, each side is compared as it is now, which is exact when nobody \
             writes. Exits with 2 when anything differs.
+
+            With --schema the definitions are compared instead of the rows: tables, columns, indexes, views, functions, \
+            owners, privileges, comments and all else. What was asked for, such as --exclude, is listed apart.
 
             EXAMPLES
               martlet verify --source postgresql://app@old/shop \\
                   --target postgresql://app@new/shop
               martlet verify --source service=old --target service=new \\
                   --check balances.sql --json
+              martlet verify --schema
             """
     )
 
     @OptionGroup var endpoints: EndpointOptions
+
+    @Flag(help: "Compare only the definitions, and list every difference that was not asked for.")
+    var schema = false
 
     @Flag(help: "Compare the text of every value: tells 1.0 from 1.00, and is several times slower.")
     var strict = false
@@ -52,10 +59,33 @@ struct VerifyCommand: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         let endpoints = try endpoints.endpoints()
+        if schema { return try await compareDefinitions(endpoints, output) }
         let checks = try check.map { try Self.read($0) }
         let answer = try await ask(endpoints, checks, output)
         if repair, answer == nil { throw Self.nothingToRepairWith }
         let verdict = if let answer { answer } else { try await compare(endpoints, checks, output) }
+        if json {
+            try output.json(verdict)
+        } else {
+            output.result(prose: verdict.lines.joined(separator: "\n"), indent: "    ")
+        }
+        return verdict.equal ? .done : .foundProblems
+    }
+
+    func validate() throws {
+        guard schema, strict || repair || check != nil else { return }
+        throw ValidationError("--schema compares only the definitions: leave --strict, --check and --repair out.")
+    }
+
+    private func compareDefinitions(_ endpoints: Endpoints, _ output: Output) async throws -> ExitStatus {
+        let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
+        if let migration, !migration.hasConstraints {
+            output.talk(
+                prose:
+                    "the move has not made everything yet: indexes, foreign keys, triggers and the like come after the rows"
+            )
+        }
+        let verdict = try await SchemaVerification(endpoints: endpoints).run()
         if json {
             try output.json(verdict)
         } else {
