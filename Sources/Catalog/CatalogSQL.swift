@@ -22,7 +22,10 @@ enum CatalogSQL {
         PackageResources.difference_text_sql, PackageResources.difference_statistics_sql,
         PackageResources.difference_foreign_sql, PackageResources.difference_replication_sql,
     ].map(text)
-    static let publishedSchemas = text(PackageResources.difference_published_schemas_sql)
+    /// What publications publish, as a server of a major version knows it.
+    static func members(of major: Int) -> SQL {
+        text(major < 15 ? PackageResources.difference_members_14_sql : PackageResources.difference_members_sql)
+    }
     /// What may be said about objects of many kinds.
     static let facets = [
         PackageResources.difference_default_privileges_sql, PackageResources.difference_privileges_sql,

@@ -147,6 +147,8 @@ public struct Column: Sendable, Hashable {
 public struct Index: Sendable, Hashable {
     /// A constraint that an index enforces.
     public struct Constraint: Sendable, Hashable {
+        /// The constraint's OID on the server it was read from.
+        public let oid: UInt32
         /// The constraint's name.
         public let name: String
         /// `p` primary key, `u` unique, `x` exclusion.
@@ -219,6 +221,7 @@ public struct Index: Sendable, Hashable {
         statistics = try row.optional("statistics")
         if let name: String = try row.optional("constraint") {
             constraint = Constraint(
+                oid: try row("constraint_oid"),
                 name: name,
                 kind: try row("constraint_kind"),
                 definition: try row("constraint_definition"),

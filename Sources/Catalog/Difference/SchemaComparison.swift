@@ -42,9 +42,12 @@ public struct SchemaComparison {
             try source.execute(settings)
             try await target.transaction(begin) {
                 try target.execute(settings)
-                for question in CatalogSQL.objects { try copy.compare(question) }
-                if least >= 15 { try copy.compare(CatalogSQL.publishedSchemas) }
-                for question in CatalogSQL.facets { try copy.compare(question, isFacet: true) }
+                for question in CatalogSQL.objects { try copy.compare(question, question) }
+                try copy.compare(
+                    CatalogSQL.members(of: source.majorVersion),
+                    CatalogSQL.members(of: target.majorVersion)
+                )
+                for question in CatalogSQL.facets { try copy.compare(question, question, isFacet: true) }
                 try copy.addRemedies()
             }
         }
@@ -52,10 +55,14 @@ public struct SchemaComparison {
         return findings
     }
 
-    /// Merges the answers of both sides; a facet is told only of objects that both sides have.
-    private mutating func compare(_ question: SQL, isFacet: Bool = false) throws(PostgresError) {
-        var sources = try CatalogObjects(question, on: source)
-        var targets = try CatalogObjects(question, on: target)
+    /// Merges the answers of both sides; of a facet, what one side has nothing of is a difference of its objects.
+    private mutating func compare(
+        _ sourceQuestion: SQL,
+        _ targetQuestion: SQL,
+        isFacet: Bool = false
+    ) throws(PostgresError) {
+        var sources = try CatalogObjects(sourceQuestion, on: source)
+        var targets = try CatalogObjects(targetQuestion, on: target)
         var left = try sources.next()
         var right = try targets.next()
         while left != nil || right != nil {
@@ -93,7 +100,12 @@ public struct SchemaComparison {
     }
 
     private mutating func note(_ object: CatalogObject, _ presence: SchemaDifference.Presence, isFacet: Bool) {
-        guard !alone.contains(object.handle), !isPartOfAlone(object) else { return }
+        guard !alone.contains(object.handle) else { return }
+        guard !isPartOfAlone(object) else {
+            // It may have parts of its own, as an identity's sequence has an owner.
+            alone.insert(object.handle)
+            return
+        }
         if isFacet {
             let values = object.values
             for property in values.keys.sorted() {

@@ -1,4 +1,4 @@
--- Which publications with which members, and which subscriptions are there? Ours left out. (14+)
+-- Which publications and subscriptions are there? Ours left out. (14+)
 WITH publication AS (
     SELECT p.*, to_jsonb(p) AS facts FROM pg_publication p
      WHERE p.pubname !~ '^martlet_'
@@ -12,19 +12,6 @@ SELECT 'pg_publication'::regclass AS catalog, p.oid, NULL::text AS parent, 'publ
          'publish via partition root', CASE WHEN p.pubviaroot THEN 'yes' END,
          'publish generated columns', nullif(p.facts ->> 'pubgencols', 'n')) AS properties
   FROM publication p
-UNION ALL
-SELECT 'pg_publication_rel'::regclass, r.oid, 'pg_publication ' || quote_ident(p.pubname), 'publication relation',
-       format('%I.%I in publication %I', n.nspname, c.relname, p.pubname),
-       jsonb_build_object(
-         'columns', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
-                       FROM pg_attribute a
-                      WHERE a.attrelid = c.oid
-                        AND to_jsonb(r) -> 'prattrs' @> to_jsonb(a.attnum)),
-         'filter', pg_get_expr((to_jsonb(r) ->> 'prqual')::pg_node_tree, r.prrelid))
-  FROM publication p
-  JOIN pg_publication_rel r ON r.prpubid = p.oid
-  JOIN pg_class c ON c.oid = r.prrelid
-  JOIN pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
 SELECT 'pg_subscription'::regclass, s.oid, NULL, 'subscription', quote_ident(s.subname),
        jsonb_build_object('publications', array_to_string(s.subpublications, ', '), 'enabled', s.subenabled::text,

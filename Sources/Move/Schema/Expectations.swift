@@ -17,6 +17,12 @@ struct Expectations {
     var identities: Set<String> = []
     /// Triggers and rules that were set aside for the time of the move, without quotes.
     var setAside: Set<String> = []
+    /// Foreign keys that were dropped for the time of the move, or are not validated yet, without quotes.
+    var keysAside: Set<String> = []
+    /// What the target's role could not restore.
+    var rights: RestoreRights?
+    /// Whether the target lacks a tablespace of the source, so that a move uses none.
+    var lacksTablespaces = false
     /// Whether schema `public` of the source has the owner that it had before version 15 when nobody chose one.
     var hasOldPublic = false
     /// The version that the target's server makes an extension in.
@@ -38,6 +44,8 @@ struct Expectations {
         if difference.presence == .onlyInSource, leftOut[finding.catalog]?.contains(finding.oid) == true {
             return .askedFor("left out with --include or --exclude")
         }
+        if isKeyAside(difference) { return .askedFor("set aside as long as the move lasts") }
+        if let reason = rights?.reason(for: finding) { return .askedFor(reason) }
         switch difference.property {
         case "owner" where options?.schema.keepsOwners == false: return .askedFor("--no-owner")
         case let property? where property.hasPrefix("privileges of ") && options?.schema.keepsPrivileges == false:
@@ -45,6 +53,8 @@ struct Expectations {
         case "position": return positionAnswer(difference)
         case "enabled" where setAside.contains("\(difference.kind) \(Self.plain(difference.name))"):
             return .askedFor("set aside as long as the move lasts")
+        case "tablespace" where lacksTablespaces && difference.target == nil:
+            return .askedFor("tablespaces that the target does not have")
         case "replica identity" where identities.contains(Self.plain(difference.name)):
             return .askedFor("replica identities that last as long as the move")
         case "owned by" where excluded.contains { difference.source?.hasPrefix($0 + ".") == true }:
@@ -64,6 +74,14 @@ struct Expectations {
     /// A name of the journal's or the server's, as both write it.
     private static func plain(_ name: String) -> String {
         name.replacing("\"", with: "").replacing(" on ", with: " of ")
+    }
+
+    /// A foreign key that is gone for a while, or there again and not validated.
+    private func isKeyAside(_ difference: SchemaDifference) -> Bool {
+        guard difference.kind == "constraint", keysAside.contains(Self.plain(difference.name)) else { return false }
+        guard difference.presence == .different else { return true }
+        let definitions = [difference.source, difference.target].map { $0?.replacing(/ NOT VALID$/, with: "") }
+        return difference.property == "definition" && definitions[0] == definitions[1]
     }
 
     /// A sequence that is ahead on the target gives no value twice; one that is behind does.
@@ -95,6 +113,15 @@ extension Expectations {
         setAside = Set(
             try Journal.objects(kinds: [ReplicaTriggers.kind], on: target).map { Self.plain($0.name) }
         )
+        keysAside = Set(
+            try Journal.objects(kinds: [ForeignKeysAside.kind, ForeignKeysAside.validationKind], on: target)
+                .map { Self.plain($0.name) }
+        )
+        lacksTablespaces = try !SchemaSteps.hasTablespaces(of: source, target)
+        // What may be made is tried, which a standby does not allow.
+        if try target.query("SELECT pg_is_in_recovery() AS is_standby").first?("is_standby", as: Bool.self) == false {
+            rights = try RestoreRights(source: source, target: target)
+        }
         let selection = try Selection(Schema(source), options: options)
         guard !selection.excluded.isEmpty else { return }
         let rows = try source.query(

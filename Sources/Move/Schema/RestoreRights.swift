@@ -17,30 +17,34 @@ struct RestoreRights: Sendable {
 
     /// Asks both servers; changes nothing.
     static func read(_ endpoints: Endpoints) async throws -> RestoreRights {
-        let objects = try await withNeutralConnection(to: endpoints.source) { try PrivilegedObject.readAll($0) }
-        return try await withNeutralConnection(to: endpoints.target) { target in
-            let facts = try target.query(
-                """
-                SELECT rolsuper, (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public') AS owns_public
-                  FROM pg_roles WHERE rolname = current_user
-                """
-            ).first
-            let isSuperuser = try facts?("rolsuper", as: Bool.self) ?? false
-            let needs = Set(isSuperuser ? [] : objects.map(\.need).filter(\.kind.canBeLeftOut))
-            let denials = try PrivilegedObject.Need.denials(of: needs, on: target)
-            let denied = objects.filter { denials[$0.need] != nil }
-            let foreign = try target.query("SELECT extname FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')")
-            return RestoreRights(
-                isSuperuser: isSuperuser,
-                leftOut: Dictionary(
-                    grouping: denied.filter { ![.label, .grant, .privilege].contains($0.need.kind) },
-                    by: \.catalog
-                ).mapValues { Set($0.map(\.oid)) },
-                leavesOutLabels: denied.contains { $0.need.kind == .label },
-                foreignExtensions: Set(try foreign.map { row throws(PostgresError) in try row("extname") }),
-                ownsPublic: try facts?.optional("owns_public") ?? false
-            )
+        try await withNeutralConnection(to: endpoints.source) { source in
+            try await withNeutralConnection(to: endpoints.target) { try RestoreRights(source: source, target: $0) }
         }
+    }
+
+    /// Asks both servers; changes nothing. To be called outside of transactions.
+    init(source: Connection, target: Connection) throws(PostgresError) {
+        let facts = try target.query(
+            """
+            SELECT rolsuper, (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public') AS owns_public
+              FROM pg_roles WHERE rolname = current_user
+            """
+        ).first
+        isSuperuser = try facts?("rolsuper", as: Bool.self) ?? false
+        ownsPublic = try facts?.optional("owns_public") ?? false
+        let objects = isSuperuser ? [] : try PrivilegedObject.readAll(source)
+        let denials = try PrivilegedObject.Need.denials(
+            of: Set(objects.map(\.need).filter(\.kind.canBeLeftOut)),
+            on: target
+        )
+        let denied = objects.filter { denials[$0.need] != nil }
+        leftOut = Dictionary(
+            grouping: denied.filter { ![.label, .grant, .privilege].contains($0.need.kind) },
+            by: \.catalog
+        ).mapValues { Set($0.map(\.oid)) }
+        leavesOutLabels = denied.contains { $0.need.kind == .label }
+        let foreign = try target.query("SELECT extname FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')")
+        foreignExtensions = Set(try foreign.map { row throws(PostgresError) in try row("extname") })
     }
 
     /// The archive without what cannot be made.
@@ -75,5 +79,40 @@ struct RestoreRights: Sendable {
             !line.hasPrefix("SET SESSION AUTHORIZATION ") && !line.hasPrefix("RESET SESSION AUTHORIZATION;")
         }
         return SQL(trusting: lines.joined(separator: "\n"))
+    }
+}
+
+extension RestoreRights {
+    /// Why what a restore makes must differ as it does; nil when it need not.
+    func reason(for finding: SchemaFinding) -> String? {
+        guard !isSuperuser else { return nil }
+        let difference = finding.difference
+        if difference.presence == .onlyInSource, leftOut[finding.catalog]?.contains(finding.oid) == true {
+            return "left out, because the target's role cannot make it"
+        }
+        guard let property = difference.property else { return nil }
+        if property.hasPrefix("security label of "), leavesOutLabels {
+            return "left out, because the target's role cannot make it"
+        }
+        if difference.kind == "schema", difference.name == "public", property == "owner" || !ownsPublic {
+            return "schema public is not the target's role's to change"
+        }
+        if property.hasPrefix("privileges of "),
+            Self.privileges(in: difference.source) == Self.privileges(in: difference.target)
+        {
+            return "granted by the owner, whoever granted it on the source"
+        }
+        return nil
+    }
+
+    /// The privileges of a list, whoever has granted them.
+    private static func privileges(in list: String?) -> Set<Substring> {
+        let all = Set(
+            (list ?? "").split(separator: ", ").map { privilege in
+                privilege[..<(privilege.firstRange(of: " by ")?.lowerBound ?? privilege.endIndex)]
+            }
+        )
+        // Somebody who may pass a privilege on has it.
+        return all.filter { !all.contains("\($0) WITH GRANT OPTION") }
     }
 }

@@ -18,7 +18,9 @@ struct SchemaSteps: Sendable {
         let programs = try await Installation.client(atLeast: sourceMajor)
         let dependents = try await dependents(selection, snapshot)
         var schema = options.schema
-        schema.keepsTablespaces = try await hasTablespaces()
+        schema.keepsTablespaces = try await withNeutralConnection(to: endpoints.source) { source in
+            try await withNeutralConnection(to: endpoints.target) { try Self.hasTablespaces(of: source, $0) }
+        }
         let whole = try await SchemaArchive.dump(
             endpoints.source,
             snapshot: snapshot.id,
@@ -33,12 +35,14 @@ struct SchemaSteps: Sendable {
         let tables = try await rights.scripts(.preData, of: archive, size: Self.mostEntries)
         let ours = try await ownPublication()
         let ofPublic = sourceMajor < 15 ? try await publicSchema() : []
-        let built = Set(
-            selection.tables.flatMap(\.indexes).flatMap { [$0.oid] }
-        )
+        let indexes = selection.tables.flatMap(\.indexes)
+        let built = Set(indexes.map(\.oid))
+        let constraints = Set(indexes.compactMap(\.constraint?.oid))
         let rest = try await rights.scripts(
             .postData,
-            of: archive.leavingOut { isBuiltByUs($0, indexes: built) || ours.contains($0.oid) },
+            of: archive.leavingOut {
+                isBuiltByUs($0, indexes: built, constraints: constraints) || ours.contains($0.oid)
+            },
             size: Self.mostEntries
         )
         try await withSchemaSession { connection in
@@ -96,18 +100,14 @@ struct SchemaSteps: Sendable {
     }
 
     /// Whether the target has every tablespace that something of the source is in.
-    private func hasTablespaces() async throws -> Bool {
-        let used = try await withNeutralConnection(to: endpoints.source) { source in
-            try source.query(
-                """
-                SELECT spcname AS name FROM pg_tablespace WHERE spcname !~ '^pg_'
-                   AND oid IN (SELECT reltablespace FROM pg_class)
-                """
-            ).map { row throws(PostgresError) in try row("name", as: String.self) }
-        }
-        return try await withNeutralConnection(to: endpoints.target) { target in
-            try target.query("SELECT FROM pg_tablespace WHERE spcname = ANY ($1::text[])", used).count == used.count
-        }
+    static func hasTablespaces(of source: Connection, _ target: Connection) throws(PostgresError) -> Bool {
+        let used = try source.query(
+            """
+            SELECT spcname AS name FROM pg_tablespace WHERE spcname !~ '^pg_'
+               AND oid IN (SELECT reltablespace FROM pg_class)
+            """
+        ).map { row throws(PostgresError) in try row("name", as: String.self) }
+        return try target.query("SELECT FROM pg_tablespace WHERE spcname = ANY ($1::text[])", used).count == used.count
     }
 
     /// What the dump does not say of schema `public`.
@@ -224,11 +224,12 @@ struct SchemaSteps: Sendable {
     }
 
     /// Whether an entry of the dump is an index or a constraint that the load builds, or a foreign key.
-    private func isBuiltByUs(_ entry: SchemaArchive.Entry, indexes: Set<UInt32>) -> Bool {
+    private func isBuiltByUs(_ entry: SchemaArchive.Entry, indexes: Set<UInt32>, constraints: Set<UInt32>) -> Bool {
         // The catalogs pg_class and pg_constraint.
         if entry.catalog == 1259 { return indexes.contains(entry.oid) }
-        let kinds = ["CONSTRAINT ", "FK CONSTRAINT ", "INDEX ATTACH "]
-        return kinds.contains { entry.description.hasPrefix($0) }
+        // A NOT NULL constraint that was never validated is an entry of the same kind, and made here.
+        if entry.catalog == 2606, entry.description.hasPrefix("CONSTRAINT ") { return constraints.contains(entry.oid) }
+        return ["FK CONSTRAINT ", "INDEX ATTACH "].contains { entry.description.hasPrefix($0) }
     }
 
     /// The OIDs of our own publication and its members, which are not part of the application.
