@@ -30,6 +30,10 @@ struct ManagedSchemaTests {
         ALTER DEFAULT PRIVILEGES FOR ROLE \#(ann) GRANT SELECT ON TABLES TO pg_monitor;
         CREATE TABLE app.a (id int PRIMARY KEY, n int); INSERT INTO app.a SELECT i, 0 FROM generate_series(1, 9) i;
         CREATE TABLE public.b (id int PRIMARY KEY);
+        CREATE TABLE app.c (id int PRIMARY KEY, "o'f" int REFERENCES app.a, number int REFERENCES public.b) PARTITION BY RANGE (id);
+        CREATE TABLE app.c1 PARTITION OF app.c DEFAULT;
+        CREATE FUNCTION app.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER "f'ire" AFTER INSERT ON app.a FOR EACH ROW EXECUTE FUNCTION app.fire();
         CREATE FUNCTION app.quotes() RETURNS text LANGUAGE sql AS $$ SELECT '
         SET SESSION AUTHORIZATION nobody;
         ' $$;
@@ -82,6 +86,22 @@ struct ManagedSchemaTests {
                     )
                 }
                 #expect(try await ask(managed.targetAdmin, "SELECT count(*) FROM pg_event_trigger") == "0")
+                let beside = try await move.run("verify", ["--schema"])
+                #expect(beside.status == 0, "\(beside.output)\(beside.error)")
+                for told in [
+                    #"set aside as long as the move lasts: constraint ""c_o'f_fkey" on app.c", constraint "c_number_fkey on app.c", trigger"#,
+                    "left out, because the target's role cannot make it: event trigger \"\"e'vt\"\", publication",
+                    "granted by another role than on the source: table \"app.a\"\n",
+                ] {
+                    #expect(beside.output.contains("asked for: \(told)"), "\(told)\n\(beside.output)")
+                }
+                try await execute(
+                    managed.targetAdmin,
+                    "DROP TRIGGER \"f'ire\" ON app.a; SET ROLE \(managed.role); REVOKE SELECT ON app.a FROM pg_monitor"
+                )
+                let wrong = try await move.run("verify", ["--schema"])
+                #expect(wrong.status == 2, "\(wrong.output)\(wrong.error)")
+                #expect(wrong.output.contains("2 objects differ: "), "\(wrong.output)")
             }
         }
     }

@@ -109,6 +109,7 @@ struct ManagedTests {
                 try await execute(move.source, Self.changes(1))
                 #expect(try await ask(managed.targetAdmin, Self.awake) == "0")
                 try await move.mustBeEqual()
+                try await move.must("verify", "--schema")
                 try await move.must("cutover")
                 try await eventually("every foreign key of the target is validated") {
                     try await ask(managed.targetAdmin, Self.bystanders) == states
@@ -118,6 +119,7 @@ struct ManagedTests {
                 try await move.untilWaiting(in: "reversing")
                 #expect(try await ask(managed.sourceAdmin, Self.awake) == "0")
                 try await move.mustBeEqual()
+                try await move.must("verify", "--schema")
                 try await move.must("rollback")
             }
             await #expect(throws: PostgresError.self) { try await execute(move.target, Self.changes(4)) }

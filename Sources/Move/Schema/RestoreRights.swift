@@ -22,7 +22,9 @@ struct RestoreRights: Sendable {
         }
     }
 
-    /// Asks both servers; changes nothing. To be called outside of transactions.
+    /// Asks both servers; changes nothing.
+    ///
+    /// To be called outside of transactions.
     init(source: Connection, target: Connection) throws(PostgresError) {
         let facts = try target.query(
             """
@@ -100,7 +102,7 @@ extension RestoreRights {
         if property.hasPrefix("privileges of "),
             Self.privileges(in: difference.source) == Self.privileges(in: difference.target)
         {
-            return "granted by the owner, whoever granted it on the source"
+            return "granted by another role than on the source"
         }
         return nil
     }
