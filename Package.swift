@@ -25,6 +25,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
+        // Mapping files in YAML, of which JSON is a part.
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         // Subprocess's own dependency, named because a path that is not a literal needs FilePath's initializer.
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     ],
@@ -54,7 +56,7 @@ let package = Package(
         .target(name: "Sync", dependencies: ["Engine", "Catalog"], swiftSettings: settings),
         .target(
             name: "Move",
-            dependencies: ["Sync"],
+            dependencies: ["Sync", .product(name: "Yams", package: "Yams")],
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),

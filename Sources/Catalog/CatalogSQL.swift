@@ -10,6 +10,7 @@ enum CatalogSQL {
     static let sequences = text(PackageResources.sequences_sql)
     static let shape = text(PackageResources.shape_sql)
     static let dependents = text(PackageResources.dependents_sql)
+    static let columnDependents = text(PackageResources.column_dependents_sql)
 
     /// What is compared as it is, one kind of object after the other: what others are parts of comes first.
     static let objects = [

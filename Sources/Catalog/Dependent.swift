@@ -26,7 +26,22 @@ public struct Dependent: Sendable, Hashable {
         _ connection: Connection
     ) throws(PostgresError) -> [Dependent] {
         guard !tables.isEmpty else { return [] }
-        return try connection.query(CatalogSQL.dependents, tables).map { row throws(PostgresError) in
+        return try read(connection.query(CatalogSQL.dependents, tables))
+    }
+
+    /// Reads what goes away with columns of tables: indexes, constraints, statistics, and what is defined by them.
+    ///
+    /// A default of the column itself is not among it, nor is a CHECK's table.
+    public static func readAll(
+        ofColumns columns: [(table: UInt32, number: Int)],
+        _ connection: Connection
+    ) throws(PostgresError) -> [Dependent] {
+        guard !columns.isEmpty else { return [] }
+        return try read(connection.query(CatalogSQL.columnDependents, columns.map(\.table), columns.map(\.number)))
+    }
+
+    private static func read(_ rows: Rows) throws(PostgresError) -> [Dependent] {
+        try rows.map { row throws(PostgresError) in
             let schema: String? = try row.optional("schema")
             let relation: String? = try row.optional("relation")
             return Dependent(

@@ -14,8 +14,15 @@ public struct Drift: Sendable, Hashable {
     /// What is different between two databases, among the objects that both have; whole tables and types that one lacks do not count.
     ///
     /// Reads both catalogs with one query each, and locks nothing.
-    public static func find(from source: Connection, to target: Connection) throws(PostgresError) -> [Drift] {
-        let (wanted, present) = (try Shape(source), try Shape(target))
+    ///
+    /// `counterparts` say what is called otherwise on the target, and is not to be the same; ``Drift/table`` is the target's name.
+    public static func find(
+        from source: Connection,
+        to target: Connection,
+        as counterparts: Counterparts = Counterparts()
+    ) throws(PostgresError) -> [Drift] {
+        let present = try Shape(target)
+        let wanted = try Shape(source).mapped(by: counterparts, onto: present)
         return wanted.columnDrift(from: present) + wanted.partitionDrift(from: present)
             + wanted.labelDrift(from: present)
     }
@@ -143,6 +150,42 @@ private struct Shape {
             )
         }
         return found
+    }
+
+    // MARK: What is not to be the same
+
+    /// The shape that the target is to have.
+    ///
+    /// What may differ is taken from the target as it is.
+    func mapped(by counterparts: Drift.Counterparts, onto present: Shape) -> Shape {
+        var shape = self
+        shape.columns = [:]
+        for (name, columns) in columns {
+            let table = counterparts.tables[name] ?? Drift.Counterparts.Table(name: name)
+            let there = present.columns[table.name] ?? []
+            let wanted = columns.filter { !table.left.contains($0.name) }.map { column -> Column in
+                let name = table.names[column.name] ?? column.name
+                let same = there.first { $0.name == name }
+                let changed = table.types[column.name]
+                return Column(
+                    name: name,
+                    type: changed.map { same?.type ?? $0 } ?? counterparts.type(column.type),
+                    isNotNull: table.neverNull.contains(column.name) ? same?.isNotNull ?? true : column.isNotNull,
+                    definition: changed ?? column.definition
+                )
+            }
+            shape.columns[table.name] = wanted + there.filter { table.added.contains($0.name) }
+        }
+        shape.partitions = [:]
+        for (name, partition) in partitions {
+            shape.partitions[counterparts.target(of: name)] = Partition(
+                parent: counterparts.target(of: partition.parent),
+                bound: partition.bound,
+                definition: partition.definition
+            )
+        }
+        shape.labels = Dictionary(labels.map { (counterparts.inSchema($0), $1) }) { first, _ in first }
+        return shape
     }
 
     // MARK: Partitions

@@ -49,6 +49,35 @@ public struct Schema: Sendable {
         byName = Dictionary(uniqueKeysWithValues: tables.enumerated().map { ($1.name, $0) })
     }
 
+    /// The same without some columns and objects: what is moved of a database from which they are left out.
+    ///
+    /// `columns`: attribute numbers by the OIDs of their tables; `objects`: OIDs of indexes and constraints.
+    public func without(columns: [UInt32: Set<Int>], objects: Set<UInt32>) -> Schema {
+        Schema(
+            tables: tables.map { table in
+                var table = table
+                table.columns.removeAll { columns[table.oid]?.contains($0.number) == true }
+                table.indexes.removeAll { objects.contains($0.oid) }
+                return table
+            },
+            foreignKeys: foreignKeys.filter { !objects.contains($0.oid) },
+            byOID: byOID,
+            byName: byName,
+            partitionedIndexes: partitionedIndexes.filter { !objects.contains($0.key) }
+        )
+    }
+
+    private init(
+        tables: [Table],
+        foreignKeys: [ForeignKey],
+        byOID: [UInt32: Int],
+        byName: [QualifiedName: Int],
+        partitionedIndexes: [UInt32: Index]
+    ) {
+        (self.tables, self.foreignKeys, self.byOID, self.byName) = (tables, foreignKeys, byOID, byName)
+        self.partitionedIndexes = partitionedIndexes
+    }
+
     /// The table of an OID.
     public func table(oid: UInt32) -> Table? { byOID[oid].map { tables[$0] } }
 

@@ -1,7 +1,10 @@
 -- Which foreign keys are declared (those that partitions inherit left out), and how? (14+)
-SELECT con.conname AS name,
+SELECT con.oid,
+       con.conname AS name,
        con.conrelid AS table,
        con.confrelid AS referenced,
+       con.conkey AS columns,
+       con.confkey AS referenced_columns,
        con.convalidated AS is_valid,
        pg_get_constraintdef(con.oid) AS definition
   FROM pg_constraint con

@@ -22,10 +22,11 @@ extension Crossing {
             temporarySlot: run.names.temporarySlot,
             waiting: waiting
         ) { left, entered, _ in
-            try await compare(selection.published.map(\.name), left, entered, ask)
+            try await compare(selection.published.map { oldName($0.name) }, left, entered, ask)
         }
         for _ in 0..<10 where !verdict.equal {
-            let again = try await follower.tablesTruncated(plan).intersection(verdict.differing.map(\.qualifiedName))
+            let truncated = Set(try await follower.tablesTruncated(plan).map { oldName(entered: $0) })
+            let again = truncated.intersection(verdict.differing.map(\.qualifiedName))
             guard !again.isEmpty else { break }
             run.monitor.event("comparing again what was truncated meanwhile: \(again.map(\.description).sorted())")
             let second = try await follower.atBarrier(
@@ -44,6 +45,21 @@ extension Crossing {
         if !verdict.equal { follower.stopListening() }
         try note(verdict, on: journal)
         return verdict
+    }
+
+    /// What a table of the server that is left is called on the old server, by whose names a verdict goes.
+    private func oldName(_ name: QualifiedName) -> QualifiedName {
+        direction == .forward ? name : selection.maps.target(of: name)
+    }
+
+    /// What a table of the old server is called on the server that is left.
+    func leftName(_ old: QualifiedName) -> QualifiedName {
+        direction == .forward ? old : selection.maps.source(of: old)
+    }
+
+    /// The same of a table of the server that is entered.
+    private func oldName(entered name: QualifiedName) -> QualifiedName {
+        direction == .forward ? selection.maps.source(of: name) : name
     }
 
     /// What the log does not tell changes of.
@@ -67,7 +83,7 @@ extension Crossing {
             let verdict = try await compareKeys(changed, left: left, entered: entered)
             guard !verdict.equal else { return }
             // What was truncated meanwhile is noted as changed, and compared again in the next round.
-            let truncated = try await follower.tablesTruncated(plan)
+            let truncated = Set(try await follower.tablesTruncated(plan).map { selection.maps.source(of: $0) })
             guard truncated.isSuperset(of: verdict.differing.map(\.qualifiedName)) else {
                 throw Self.differences(verdict)
             }
@@ -88,6 +104,7 @@ extension Crossing {
             direction == .forward
             ? Comparison(source: leftSide, target: enteredSide) : Comparison(source: enteredSide, target: leftSide)
         comparison.tables = tables
+        comparison.maps = direction == .forward ? selection.maps : selection.maps.reversed
         comparison.workers = run.options.jobs
         comparison.isStrict = ask.isStrict
         comparison.lsn = left.position
@@ -118,6 +135,7 @@ extension Crossing {
         )
         comparison.workers = run.options.jobs
         comparison.catalogs = catalogs
+        comparison.maps = selection.maps
         return try await comparison.compareKeys(changed, isBinary: plan.isBinary)
     }
 

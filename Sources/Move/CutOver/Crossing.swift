@@ -182,8 +182,15 @@ struct Crossing: Sendable {
         obstacles += try await newTables().map { "table \"\($0)\" was made since and is not moved" }
         obstacles += follower.standing.map { "table \"\($0.table)\" stands still: \($0.message)" }
         obstacles += try await drift().map { "\($0.text); run on \(entered.place): \($0.remedy.text)" }
+        obstacles += try await unruledColumns().map {
+            "column \($0) was added after the rules of the mapping were applied (stop martlet migrate, and start it again)"
+        }
         if lag > Self.mostLag { obstacles.append("the stream is \(Int(lag)) seconds behind") }
         guard direction == .forward, ask.keepsWayBack else { return obstacles }
+        let oneWay = selection.tables.compactMap { selection.mapped[$0.oid] }.filter { !$0.map.isReversible }
+        obstacles += oneWay.map(\.map.source).sorted().prefix(5).map {
+            "rows of table \"\($0)\" cannot come back as the mapping changes them (give up the way back with --no-rollback)"
+        }
         let major = try await withNeutralConnection(to: entered) { $0.majorVersion }
         obstacles += selection.tables.filter { selection.schema.cannotBePublished($0, by: major) }.map {
             "table \"\($0.name)\" with generated columns can be named by nothing but the whole row, and PostgreSQL \(major) would "
@@ -214,13 +221,29 @@ struct Crossing: Sendable {
         return obstacles
     }
 
-    /// How tables that are moved have become different in what they are made of.
+    /// How tables that are moved have become different from what they are to be.
     func drift() async throws -> [Drift] {
-        let moved = Set(selection.tables.map(\.name))
+        // The rules of a mapping may say something about a column that was added meanwhile.
+        let maps =
+            direction == .forward && run.options.mapping != nil
+            ? try await run.sourceSelection().maps : selection.maps
+        let moved = Set(selection.tables.map { maps.target(of: $0.name) })
         return try await withNeutralConnection(to: left) { left in
             try await withNeutralConnection(to: entered) { entered in
-                try Drift.find(from: left, to: entered).filter { $0.table.map { moved.contains($0) } ?? true }
+                try Drift.find(from: left, to: entered, as: maps.counterparts).filter {
+                    $0.table.map { moved.contains($0) } ?? true
+                }
             }
+        }
+    }
+
+    /// Columns of the source that the rules of the mapping could be about, and that this run does not know.
+    private func unruledColumns() async throws -> [String] {
+        guard direction == .forward, run.options.mapping != nil else { return [] }
+        // A partition has the columns of the table that it is part of.
+        return try await run.sourceSelection().tables.filter { !$0.isPartition }.flatMap { table in
+            table.columns.filter { !selection.maps.knows($0.identifier, of: table.name) }
+                .map { "\"\($0.name)\" of table \"\(table.name)\"" }
         }
     }
 
@@ -228,7 +251,7 @@ struct Crossing: Sendable {
     func newTables() async throws -> [QualifiedName] {
         let now = direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
         let other = try await withNeutralConnection(to: entered) { try Schema($0) }
-        return now.tables.map(\.name).filter { other.table(named: $0) == nil }
+        return now.tables.map(\.name).filter { other.table(named: now.maps.target(of: $0)) == nil }
     }
 
     private func catalogs() async throws -> Comparison.Catalogs {
@@ -276,7 +299,7 @@ struct Crossing: Sendable {
                 try server.keepEventTriggersQuiet()
                 let objects = SourceObjects(names: names, side: .target)
                 try await objects.ensureIdentities(of: target, on: server, journal: journal)
-                try objects.makePublication(of: target.published, on: server, journal: journal)
+                try objects.makePublication(of: target, on: server, journal: journal)
                 let slot = names.reverseSlot
                 let object = Journal.Object(
                     side: .target,
@@ -353,7 +376,7 @@ struct Crossing: Sendable {
                 }
                 crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
                     try await LargeObjects(options: run.options.schema).copy(from: server, to: other)
-                    return try OtherData.copySequences(from: server, to: other)
+                    return try OtherData.copySequences(from: server, to: other, maps: selection.maps)
                 }
                 try refusePartitions(changedOn: server)
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
@@ -364,7 +387,7 @@ struct Crossing: Sendable {
                         try await SetAside.giveBack(on: direction.entered, other, journal: journal)
                     }
                 }
-                try OtherData.copySequencesAgain(from: server, to: other)
+                try OtherData.copySequencesAgain(from: server, to: other, maps: selection.maps)
                 let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                 crossed.reverseStart = try row?("lsn") ?? .zero
             }

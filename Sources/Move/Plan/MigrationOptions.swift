@@ -21,6 +21,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     public var confirmation: Confirmation
     /// How each server is written to; what the servers allow decides it, not the operator.
     public var sessionRoles: SessionRoles
+    /// What a mapping file says; nil moves tables as they are.
+    public var mapping: TableMapping?
 
     /// The defaults.
     public init() {

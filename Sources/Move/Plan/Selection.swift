@@ -10,12 +10,64 @@ struct Selection: Sendable {
     let tables: [Table]
     /// Tables that are left out.
     let excluded: [Table]
+    /// What the rules of a mapping make of the tables, by their OIDs on the source; nothing when there are none.
+    let mapped: [UInt32: MappedTable]
+    /// The tables that are not the same on the other server.
+    let maps: TableMaps
+    /// What goes with the columns that are left out.
+    let columnDependents: [Dependent]
 
-    init(_ schema: Schema, options: MigrationOptions) throws(PostgresError) {
-        self.schema = schema
+    /// Reads the tables of the source, without the columns that rules leave out.
+    ///
+    /// - Throws: what of the mapping cannot be done with these tables.
+    static func ofSource(_ connection: Connection, options: MigrationOptions) throws(PostgresError) -> Selection {
+        let schema = try Schema(connection)
         let filter = try TableFilter(including: options.include, excluding: options.exclude)
-        tables = schema.tables.filter { schema.selects($0, filter) }
-        excluded = schema.tables.filter { !schema.selects($0, filter) }
+        guard let mapping = options.mapping else {
+            return Selection(schema, chosen: Set(schema.tables.filter { schema.selects($0, filter) }.map(\.oid)))
+        }
+        let database = MappedDatabase(mapping, schema)
+        if let problem = database.problems.first { throw problem.error }
+        let dependents = try Dependent.readAll(ofColumns: database.removedColumns(of: schema), connection)
+        if let problem = MappedDatabase.problem(with: dependents) { throw problem.error }
+        let chosen = schema.tables.filter { schema.selects($0, filter) && database.tables[$0.oid] != nil }
+        return Selection(
+            database.reduced(schema, dependents),
+            chosen: Set(chosen.map(\.oid)),
+            mapped: database.tables,
+            maps: database.maps,
+            columnDependents: dependents
+        )
+    }
+
+    /// Reads the same tables on the target, where `source` says how they are called, and those that were made there since.
+    static func ofTarget(
+        _ connection: Connection,
+        source: Selection,
+        options: MigrationOptions
+    ) throws(PostgresError) -> Selection {
+        let schema = try Schema(connection)
+        let filter = try TableFilter(including: options.include, excluding: options.exclude)
+        guard options.mapping != nil else {
+            return Selection(schema, chosen: Set(schema.tables.filter { schema.selects($0, filter) }.map(\.oid)))
+        }
+        // All that is on the target was moved there, or is new.
+        return Selection(schema, chosen: Set(schema.tables.map(\.oid)), maps: source.maps.reversed)
+    }
+
+    private init(
+        _ schema: Schema,
+        chosen: Set<UInt32>,
+        mapped: [UInt32: MappedTable] = [:],
+        maps: TableMaps = .none,
+        columnDependents: [Dependent] = []
+    ) {
+        self.schema = schema
+        tables = schema.tables.filter { chosen.contains($0.oid) }
+        excluded = schema.tables.filter { !chosen.contains($0.oid) }
+        self.mapped = mapped
+        self.maps = maps
+        self.columnDependents = columnDependents
     }
 
     /// The tables that hold rows.
@@ -26,7 +78,7 @@ struct Selection: Sendable {
 
     /// Whether all that is published can travel in binary form.
     var isBinary: Bool {
-        published.allSatisfy { $0.storedColumns.allSatisfy(\.type.portability.binary) }
+        !maps.changesValues && published.allSatisfy { $0.storedColumns.allSatisfy(\.type.portability.binary) }
     }
 
     /// Distributes the published tables over lanes, the biggest first, each to the lane with the least.
@@ -50,6 +102,33 @@ struct Selection: Sendable {
                 bytes: table.bytes
             )
         }
+    }
+}
+
+extension MappedDatabase {
+    /// The columns that are left out, of partitions too.
+    func removedColumns(of schema: Schema) -> [(table: UInt32, number: Int)] {
+        schema.tables.flatMap { table -> [(table: UInt32, number: Int)] in
+            guard let mapped = tables[table.oid] else { return [] }
+            let left = mapped.map.left
+            return table.columns.filter { left.contains($0.identifier) }.map { (table.oid, $0.number) }
+        }
+    }
+
+    /// A column that is computed from one that is removed.
+    static func problem(with dependents: [Dependent]) -> MappingProblem? {
+        let computed = dependents.filter { $0.kind == "generated column" }
+        guard let first = computed.first else { return nil }
+        return MappingProblem(
+            "the mapping removes a column from which another is computed: \(first.name)",
+            detail: "Remove the computed column, too, or keep both."
+        )
+    }
+
+    /// The source's catalog without them, and without what goes with them.
+    func reduced(_ schema: Schema, _ dependents: [Dependent]) -> Schema {
+        let columns = Dictionary(grouping: removedColumns(of: schema), by: \.table)
+        return schema.without(columns: columns.mapValues { Set($0.map(\.number)) }, objects: Set(dependents.map(\.oid)))
     }
 }
 

@@ -1,6 +1,7 @@
 import Catalog
 import Engine
 import Postgres
+import Sync
 
 /// What a move needs on a server that is followed: replica identities, a publication, a slot.
 ///
@@ -16,7 +17,7 @@ struct SourceObjects {
     /// refuses the owner's own UPDATE and DELETE. Takes ACCESS EXCLUSIVE on each such table for a moment.
     func ensureIdentities(of selection: Selection, on server: Connection, journal: Connection) async throws {
         for table in selection.tables {
-            guard let needed = selection.schema.neededIdentity(of: table) else { continue }
+            guard let needed = selection.schema.neededIdentity(of: table, selection.mapped) else { continue }
             let object = Journal.Object(
                 side: side,
                 kind: Self.identityKind,
@@ -60,10 +61,10 @@ struct SourceObjects {
 
     static let identityKind = "replica identity"
 
-    /// Makes the publication: the tables by name, partitioned ones as a whole, all columns.
+    /// Makes the publication: the tables by name, partitioned ones as a whole, all columns, the rows that are moved.
     ///
     /// It must be there before the slot: the output plugin looks it up as of the time of each change.
-    func makePublication(of tables: [Table], on server: Connection, journal: Connection) throws {
+    func makePublication(of selection: Selection, on server: Connection, journal: Connection) throws {
         let object = Journal.Object(
             side: side,
             kind: "publication",
@@ -73,8 +74,11 @@ struct SourceObjects {
         try Journal.note(object, on: journal)
         let exists = try server.query("SELECT FROM pg_publication WHERE pubname = $1", names.publication).count > 0
         guard !exists else { return }
-        let list = SQL.joined(tables.map { $0.kind == .partitioned ? "\($0.name)" : "ONLY \($0.name)" })
-        let tables: SQL = tables.isEmpty ? "" : " FOR TABLE \(list)"
+        let list = selection.published.map { table -> SQL in
+            let filter: SQL = selection.maps[table.name]?.filter.map { " WHERE (\($0))" } ?? ""
+            return "\(table.kind == .partitioned ? "" : "ONLY " as SQL)\(table.name)\(filter)"
+        }
+        let tables: SQL = list.isEmpty ? "" : " FOR TABLE \(.joined(list))"
         try server.execute(
             "CREATE PUBLICATION \(names.publication)\(tables) WITH (publish_via_partition_root = true)"
         )
@@ -101,5 +105,35 @@ struct SourceObjects {
         END $martlet$;
         SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = \(literal: slot.name)
         """
+    }
+}
+
+extension Schema {
+    /// What a table lacks to be followed when rules make more of it than it is; nil when it can be followed as it is.
+    ///
+    /// Rows are chosen by a filter by their old values, too; and a key that only the target has finds rows by them. What
+    /// the replica identity has not of these must be in the log with the whole row, of the whole table and each partition.
+    func neededIdentity(of table: Table, _ mapped: [UInt32: MappedTable]) -> NeededIdentity? {
+        guard !table.isUnlogged, table.replicaIdentity != .full else { return nil }
+        let root = root(of: table)
+        let isAsked = table.kind == .ordinary || !table.isPartition
+        if isAsked, needsWholeRow(root, mapped[root.oid]) { return .full }
+        return neededIdentity(of: table)
+    }
+
+    /// Whether UPDATE and DELETE of a table fail as soon as a server of this version publishes it with what rules make of it.
+    func cannotBePublished(_ table: Table, _ mapped: [UInt32: MappedTable], by major: Int) -> Bool {
+        if cannotBePublished(table, by: major) { return true }
+        guard major >= 18, table.kind == .ordinary, table.columns.contains(where: \.isGenerated) else { return false }
+        return neededIdentity(of: table, mapped) == .full
+    }
+
+    private func needsWholeRow(_ root: Table, _ mapped: MappedTable?) -> Bool {
+        guard let mapped else { return false }
+        var needed = mapped.filtered
+        if let key = mapped.key, !key.isUniqueIndex {
+            needed.formUnion(root.columns.map(\.identifier).filter { key.columns.contains(mapped.map.target($0)) })
+        }
+        return !needed.isSubset(of: root.key.map(\.identifier))
     }
 }

@@ -11,6 +11,10 @@ public enum Preflight {
     public struct Options: Sendable, Hashable {
         /// Which tables are moved.
         public var tables = TableFilter.all
+        /// What a mapping file says.
+        public var mapping: TableMapping?
+        /// Task settings that are only answered.
+        public var taskSettings: TableMapping?
         /// Whether the rows are copied once, and no change is followed.
         public var isOnce = false
         /// Whether changes shall stream back after the cutover, so that one can return.

@@ -8,7 +8,9 @@ extension SourceChecks {
 
     /// What those tables lack whose updates and deletes cannot be followed as they are.
     private var needed: [(table: Table, identity: NeededIdentity)] {
-        logged.compactMap { table in source.schema.neededIdentity(of: table).map { (table, $0) } }
+        logged.compactMap { table in
+            source.schema.neededIdentity(of: table, source.mapping?.database.tables ?? [:]).map { (table, $0) }
+        }
     }
 
     /// The tables that have a key as it is.
@@ -54,7 +56,8 @@ extension SourceChecks {
 
     /// The tables on which publishing would make the application's own UPDATE fail.
     var generatedIdentity: Finding? {
-        let tables = logged.filter { source.schema.cannotBePublished($0, by: server.majorVersion) }
+        let mapped = source.mapping?.database.tables ?? [:]
+        let tables = logged.filter { source.schema.cannotBePublished($0, mapped, by: server.majorVersion) }
         guard !tables.isEmpty else { return nil }
         return Finding(
             "source.identity_generated",

@@ -18,7 +18,7 @@ struct SourceChecks {
             readable, rowSecurity, unsupportedExtensions,
         ]
         if let readableLargeObjects { findings.append(readableLargeObjects) }
-        findings += selection
+        findings += selection + mapping
         if !options.isOnce {
             findings += [
                 ServerChecks.standby(server, on: .source),

@@ -55,6 +55,8 @@ struct SourceSurvey: Sendable {
     let tables: [Table]
     /// What needs a table that is not moved.
     let dependents: [Dependent]
+    /// What a mapping makes of the tables.
+    let mapping: MappingSurvey?
     /// The OIDs of `tables`, and the names of the relations in `dependents`.
     private let chosen: Set<UInt32>
     private let left: Set<QualifiedName>
@@ -79,7 +81,12 @@ struct SourceSurvey: Sendable {
         options: Preflight.Options
     ) async throws -> SourceSurvey {
         let schema = try Schema(connection)
-        let tables = schema.tables.filter { schema.selects($0, options.tables) }
+        let mapping = try options.mapping.map { mapping throws(PostgresError) in
+            try MappingSurvey.read(connection, mapping, schema)
+        }
+        let tables = schema.tables.filter { table in
+            schema.selects(table, options.tables) && (mapping == nil || mapping?.database.tables[table.oid] != nil)
+        }
         let chosen = Set(tables.map(\.oid))
         let others = schema.tables.map(\.oid).filter { !chosen.contains($0) }
         let dependents = try Dependent.readAll(of: others, connection)
@@ -92,6 +99,7 @@ struct SourceSurvey: Sendable {
             schema: schema,
             tables: tables,
             dependents: dependents,
+            mapping: mapping,
             chosen: chosen,
             left: Set(dependents.compactMap(\.relation)),
             sequences: cannotReadSequences ? [] : try Catalog.Sequence.readAll(connection),

@@ -29,10 +29,14 @@ struct Repair: Sendable {
         let standing = Set(follower.standing.map(\.table))
         // A column or a table that only one side has is no row's fault.
         let mendable = first.differing.filter(\.problems.isEmpty)
-        let byRow = mendable.filter { !standing.contains($0.qualifiedName) && $0.listsAllKeys }
+        let byRow = mendable.filter { verdict in
+            // The keys of a table that is another on the other server are told by that one's names and values.
+            let name = crossing.leftName(verdict.qualifiedName)
+            return !standing.contains(name) && verdict.listsAllKeys && crossing.selection.maps[name] == nil
+        }
         let whole = mendable.filter { verdict in !byRow.contains { $0.qualifiedName == verdict.qualifiedName } }
         if !byRow.isEmpty { try await repairRows(byRow) }
-        if !whole.isEmpty { try await resync(named: Set(whole.map(\.qualifiedName))) }
+        if !whole.isEmpty { try await resync(named: Set(whole.map { crossing.leftName($0.qualifiedName) })) }
         let rows = byRow.reduce(0) { $0 + $1.differences.count }
         run.monitor.event("brought into line: \(rows) rows of \(byRow.count) tables, and \(whole.count) whole tables")
         return try await crossing.verify(follower, ask, journal)
@@ -115,10 +119,15 @@ struct Repair: Sendable {
         let schema = try Schema(from)
         let parts = schema.tables.filter { $0.kind == .ordinary && schema.root(of: $0).oid == unit.oid }
         let isReferenced = crossing.plan.referenced.contains(unit.oid)
+        // A partition or a column may be new; what the rules say about it is decided under the same snapshot.
+        let maps =
+            crossing.direction == .forward && run.options.mapping != nil
+            ? try Selection.ofSource(from, options: run.options).maps : crossing.selection.maps
         return try await to.transaction {
             var rows = 0
             for part in parts {
-                rows += try Recopy(from: from, to: to).all(of: part, isReferenced: isReferenced)
+                let map = maps[part.name]
+                rows += try Recopy(from: from, to: to).all(of: part, map: map, isReferenced: isReferenced)
             }
             try to.query(
                 "UPDATE martlet.position SET lsn = $3::pg_lsn WHERE stream = $1 AND unit = $2::oid",

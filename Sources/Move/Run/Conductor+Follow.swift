@@ -16,6 +16,7 @@ extension Conductor {
     /// Follows the source until something is asked that ends it.
     func follow() async throws -> Migration.Outcome? {
         let selection = try await run.sourceSelection()
+        if selection.maps.renames { try await renameBeforeFollowing(selection) }
         if try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == true {
             try await setAside(on: .target)
         }
@@ -63,22 +64,23 @@ extension Conductor {
         return try await stop(outcome, request)
     }
 
+    /// Catches up with the last table and makes the constraints, with which the target's objects get their names.
+    ///
+    /// In a stream of its own: the lanes find tables by their names.
+    private func renameBeforeFollowing(_ selection: Selection) async throws {
+        guard try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false else { return }
+        let (plan, schema) = try await forwardPlan(selection)
+        try await withFollower(plan, schema: schema) { follower in
+            run.monitor.watch(follower)
+            try await makeConstraints(follower, plan)
+        }
+        run.monitor.watch(nil as Follower?)
+    }
+
     /// Lets the lanes go, and makes foreign keys and triggers before, at a position where all tables are consistent.
     private func startApplying(_ follower: Follower, _ plan: FollowPlan) async throws {
         if try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false {
-            let latest = plan.tables.values.map(\.watermark).max() ?? plan.start
-            if latest > plan.start {
-                run.monitor.activity("catching up with the last table")
-                follower.release(upTo: latest)
-                try await follower.pass(latest, on: plan.source, within: .seconds(24 * 3600))
-            }
-            // Validation would find rows that refer to what a table still lacks.
-            while let table = follower.standing.first {
-                run.monitor.waiting("table \"\(table.table)\" stands still: \(table.message)")
-                tell(of: follower)
-                try await Task.sleep(for: .milliseconds(200))
-            }
-            try await makeConstraints()
+            try await makeConstraints(follower, plan)
         }
         follower.release()
         run.monitor.activity("waiting for changes")
@@ -87,6 +89,22 @@ extension Conductor {
     /// Tells which tables came to a stand, and which go on.
     private func tell(of follower: Follower) {
         run.monitor.note(standing: follower.standing)
+    }
+
+    private func makeConstraints(_ follower: Follower, _ plan: FollowPlan) async throws {
+        let latest = plan.tables.values.map(\.watermark).max() ?? plan.start
+        if latest > plan.start {
+            run.monitor.activity("catching up with the last table")
+            follower.release(upTo: latest)
+            try await follower.pass(latest, on: plan.source, within: .seconds(24 * 3600))
+        }
+        // Validation would find rows that refer to what a table still lacks.
+        while let table = follower.standing.first {
+            run.monitor.waiting("table \"\(table.table)\" stands still: \(table.message)")
+            tell(of: follower)
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        try await makeConstraints()
     }
 
     /// Does what other terminals ask, until that ends the stream.

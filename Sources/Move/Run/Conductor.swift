@@ -101,7 +101,7 @@ struct Conductor: Sendable {
             try await withNeutralConnection(to: endpoints.source) { source in
                 try source.keepEventTriggersQuiet()
                 try await objects.ensureIdentities(of: selection, on: source, journal: journal)
-                try objects.makePublication(of: selection.published, on: source, journal: journal)
+                try objects.makePublication(of: selection, on: source, journal: journal)
                 try objects.note(slot: run.names.slot, journal: journal)
                 // A slot that an earlier try left has no snapshot any more.
                 try source.execute(SourceObjects.dropSlot(run.names.slot))
@@ -122,7 +122,7 @@ struct Conductor: Sendable {
     private func selection(under snapshot: Snapshot) async throws -> Selection {
         try await withNeutralConnection(to: endpoints.source) { source in
             try source.begin(sharing: snapshot)
-            return try Selection(Schema(source), options: run.options)
+            return try Selection.ofSource(source, options: run.options)
         }
     }
 
@@ -165,8 +165,13 @@ struct Conductor: Sendable {
 
     func forwardPlan(_ selection: Selection) async throws -> (FollowPlan, Schema) {
         try await withJournal { journal in
-            let start = try Journal.migration(on: journal)?.slotStart ?? .zero
-            let plan = run.forwardPlan(selection, start: start, loads: try Journal.loads(on: journal))
+            let migration = try Journal.migration(on: journal)
+            let plan = run.forwardPlan(
+                selection,
+                start: migration?.slotStart ?? .zero,
+                loads: try Journal.loads(on: journal),
+                isRenamed: migration?.hasConstraints == true
+            )
             return (plan, try Schema(journal))
         }
     }
@@ -203,13 +208,18 @@ struct Conductor: Sendable {
         let complete = complete(loads)
         let ready = Set(loads.filter { $0.state == .ready }.map(\.table))
         let total = selection.stored.map(\.bytes).reduce(0, +)
-        let tables = selection.stored.map { table in
-            LoadTable(
+        // While rows are copied the target's tables are called as the source's.
+        let maps = selection.maps.unrenamed
+        let tables = selection.stored.map { table -> LoadTable in
+            var load = LoadTable(
                 table,
+                map: maps[table.name],
                 through: selection.schema.loadingRoot(of: table),
                 totalBytes: total,
                 jobs: run.options.jobs
             )
+            load.order = selection.mapped[table.oid]?.order ?? 0
+            return load
         }
         let loader = Loader(
             source: endpoints.source,

@@ -2,7 +2,7 @@ import Catalog
 import Engine
 public import Foundation
 public import Postgres
-import Sync
+public import Sync
 
 /// Moves a database that is in use to another server.
 ///
@@ -109,15 +109,26 @@ public struct Migration: Sendable {
     /// The tables that the move in the target's journal was told to move, without their partitions; nil when it was told nothing.
     ///
     /// Reads the journal and the source's catalog, and locks nothing.
-    public static func chosenTables(of endpoints: Endpoints) async throws -> [QualifiedName]? {
+    ///
+    /// - Returns: with them, which of them are not the same on the target.
+    public static func chosenTables(
+        of endpoints: Endpoints
+    ) async throws -> (tables: [QualifiedName], maps: TableMaps)? {
         let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
         guard let migration else { return nil }
         let options = try JSONDecoder().decode(MigrationOptions.self, from: migration.plan)
-        guard !(options.include.isEmpty && options.exclude.isEmpty) else { return nil }
-        let selection = try await withNeutralConnection(to: endpoints.source) {
-            try Selection(Schema($0), options: options)
-        }
-        return selection.tables.filter { !$0.isPartition }.map(\.name)
+        guard !(options.include.isEmpty && options.exclude.isEmpty && options.mapping == nil) else { return nil }
+        let (tables, maps) = try await chosenTables(of: endpoints.source, options: options)
+        return (tables, migration.hasConstraints ? maps : maps.unrenamed)
+    }
+
+    /// The tables that a move with these options would move, without their partitions.
+    public static func chosenTables(
+        of source: ConnectionString,
+        options: MigrationOptions
+    ) async throws -> (tables: [QualifiedName], maps: TableMaps) {
+        let selection = try await withNeutralConnection(to: source) { try Selection.ofSource($0, options: options) }
+        return (selection.tables.filter { !$0.isPartition }.map(\.name), selection.maps)
     }
 
     private func attempt() async throws -> Outcome {
@@ -212,10 +223,18 @@ public struct Migration: Sendable {
         from source: Connection,
         to target: Connection
     ) throws -> Run {
-        Run(
+        let decided = try JSONDecoder().decode(MigrationOptions.self, from: migration.plan)
+        guard options.mapping == nil || options.mapping == decided.mapping else {
+            throw PostgresError(
+                "the move was begun with another mapping",
+                detail: "What was decided at its beginning stays; the file says something else.",
+                hint: "Leave --mapping out to go on, or begin anew: martlet abort, then martlet migrate."
+            )
+        }
+        return Run(
             endpoints: endpoints,
             lease: lease,
-            options: try JSONDecoder().decode(MigrationOptions.self, from: migration.plan),
+            options: decided,
             names: Names(id: migration.id),
             monitor: monitor,
             directory: directory,

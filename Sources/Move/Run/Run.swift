@@ -24,16 +24,26 @@ struct Run: Sendable {
 
     /// Reads the tables of a move as they are on the source.
     func sourceSelection() async throws -> Selection {
-        try await withNeutralConnection(to: endpoints.source) { try Selection(Schema($0), options: options) }
+        try await withNeutralConnection(to: endpoints.source) { try Selection.ofSource($0, options: options) }
     }
 
     /// Reads the same tables as they are on the target.
     func targetSelection() async throws -> Selection {
-        try await withNeutralConnection(to: endpoints.target) { try Selection(Schema($0), options: options) }
+        let source = try await sourceSelection()
+        return try await withNeutralConnection(to: endpoints.target) {
+            try Selection.ofTarget($0, source: source, options: options)
+        }
     }
 
     /// The stream from the source to the target.
-    func forwardPlan(_ selection: Selection, start: LSN, loads: [Journal.TableLoad]) -> FollowPlan {
+    ///
+    /// `isRenamed`: whether the target's tables have got their names.
+    func forwardPlan(
+        _ selection: Selection,
+        start: LSN,
+        loads: [Journal.TableLoad],
+        isRenamed: Bool
+    ) -> FollowPlan {
         var units: [UInt32: (lane: Int, watermark: LSN)] = [:]
         for load in loads {
             let watermark = max(units[load.unit]?.watermark ?? .zero, load.watermark ?? start)
@@ -55,7 +65,8 @@ struct Run: Sendable {
             confirmation: options.confirmation,
             encoding: encoding,
             sessionRole: options.sessionRoles.target,
-            spoolDirectory: directory.appending(path: "spool-forward")
+            spoolDirectory: directory.appending(path: "spool-forward"),
+            maps: isRenamed ? selection.maps : selection.maps.unrenamed
         )
     }
 
@@ -75,7 +86,8 @@ struct Run: Sendable {
             confirmation: .applied,
             encoding: reverseEncoding,
             sessionRole: options.sessionRoles.source,
-            spoolDirectory: directory.appending(path: "spool-reverse")
+            spoolDirectory: directory.appending(path: "spool-reverse"),
+            maps: selection.maps
         )
     }
 

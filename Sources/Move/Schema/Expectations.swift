@@ -103,6 +103,7 @@ extension Expectations {
         if source.majorVersion < 15 { hasOldPublic = try PublicSchema(source)?.hasDefaultOwner ?? false }
         guard let migration = try Journal.migration(on: target) else { return }
         let options = try JSONDecoder().decode(MigrationOptions.self, from: migration.plan)
+        guard options.mapping == nil else { throw SchemaVerification.mapped }
         self.options = options
         let phase = Phase(rawValue: migration.phase)
         setsSequences = ![.reversing, .switched, .copied, .rolledBack].contains(phase)
@@ -122,7 +123,7 @@ extension Expectations {
         if try target.query("SELECT pg_is_in_recovery() AS is_standby").first?("is_standby", as: Bool.self) == false {
             rights = try RestoreRights(source: source, target: target)
         }
-        let selection = try Selection(Schema(source), options: options)
+        let selection = try Selection.ofSource(source, options: options)
         guard !selection.excluded.isEmpty else { return }
         let rows = try source.query(
             "SELECT oid::regclass::text AS name FROM unnest($1::oid[]) AS oid",

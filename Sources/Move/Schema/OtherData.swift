@@ -1,5 +1,6 @@
 import Catalog
 import Postgres
+import Sync
 
 /// Copies where sequences stand, which is not in the stream.
 enum OtherData {
@@ -7,11 +8,16 @@ enum OtherData {
     ///
     /// Exact: the next value drawn on either server is the same. One round trip for all, and some more for
     /// those of which nothing was drawn since they were made or set.
+    /// `maps` says in which schema each is on `to`.
     @discardableResult
-    static func copySequences(from: Connection, to: Connection) throws(PostgresError) -> Int {
+    static func copySequences(
+        from: Connection,
+        to: Connection,
+        maps: TableMaps = .none
+    ) throws(PostgresError) -> Int {
         let sequences = try Sequence.readAll(from)
         let known = Set(try Sequence.readAll(to).map(\.name))
-        let common = sequences.filter { known.contains($0.name) }
+        let common = sequences.filter { known.contains(maps.targetInSchema($0.name)) }
         guard !common.isEmpty else { return 0 }
         let untouched = try readUntouched(common.filter { $0.lastValue == nil }, from)
         try to.query(
@@ -19,7 +25,7 @@ enum OtherData {
             SELECT setval(format('%I.%I', schema, name)::regclass, value, is_called)
               FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bool[]) AS s (schema, name, value, is_called)
             """,
-            common.map(\.name.schema),
+            common.map { maps.targetInSchema($0.name).schema },
             common.map(\.name.name),
             common.map { $0.lastValue ?? untouched[$0.name]?.value ?? $0.start },
             common.map { $0.lastValue != nil || untouched[$0.name]?.isCalled == true }
@@ -30,16 +36,20 @@ enum OtherData {
     /// Copies what was drawn from sequences since they were copied: nothing keeps anybody from drawing values where tables are fenced.
     ///
     /// - Throws: when values are drawn all the time, so that the next one here could be one that somebody has got there.
-    static func copySequencesAgain(from: Connection, to: Connection) throws(PostgresError) {
+    static func copySequencesAgain(
+        from: Connection,
+        to: Connection,
+        maps: TableMaps = .none
+    ) throws(PostgresError) {
         var moved: [Sequence] = []
         for _ in 0..<3 {
             let there = Dictionary(uniqueKeysWithValues: try Sequence.readAll(to).map { ($0.name, $0.lastValue) })
             moved = try Sequence.readAll(from).filter { sequence in
-                guard let value = there[sequence.name] else { return false }
+                guard let value = there[maps.targetInSchema(sequence.name)] else { return false }
                 return value != sequence.lastValue
             }
             if moved.isEmpty { return }
-            try copySequences(from: from, to: to)
+            try copySequences(from: from, to: to, maps: maps)
         }
         throw PostgresError(
             "values are drawn from sequences although nobody can write to a table",

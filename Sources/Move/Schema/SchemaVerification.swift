@@ -1,7 +1,7 @@
 import Catalog
 import Engine
 import Foundation
-import Postgres
+public import Postgres
 
 /// Compares the definitions of two databases with our own eyes, whoever made them: beside a move, after it, without one.
 public struct SchemaVerification: Sendable {
@@ -25,6 +25,13 @@ public struct SchemaVerification: Sendable {
         }
         return try await compare()
     }
+
+    /// What a mapping makes of definitions is not known to the comparison, which would tell of differences that are none.
+    public static let mapped = PostgresError(
+        "the definitions of a move with --mapping cannot be compared",
+        detail: "Its rules make other names, columns and keys of what the source defines.",
+        hint: "martlet verify without --schema compares the rows, and each table's columns, as the rules say."
+    )
 
     private func compare() async throws -> SchemaVerdict {
         let clock = ContinuousClock()

@@ -18,22 +18,20 @@ struct ApplySQL {
     let table: LaneTable
     let format: ValueFormat
 
-    private var columns: [LaneTable.Column] { table.columns }
-
     // MARK: Sets of rows
 
     /// `INSERT` of a set.
     var insertSet: SQL {
-        let names = SQL.joined(columns.map { "\($0.name)" })
-        let values = SQL.joined(columns.indices.map { value(ofSet: $0) })
+        let names = SQL.joined(table.places.map { "\(table[$0].name)" })
+        let values = SQL.joined(table.places.map { value(ofSet: $0) })
         return """
-            INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE SELECT \(values) FROM \(set(columns.indices))
+            INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE SELECT \(values) FROM \(set(table.places))
             """
     }
 
     /// `UPDATE` of a set; `places` are the columns to set, never those of the key.
     func updateSet(setting places: [Int]) -> SQL {
-        let assignments = SQL.joined(places.map { "\(columns[$0].name) = \(value(ofSet: $0))" })
+        let assignments = SQL.joined(places.map { "\(table[$0].name) = \(value(ofSet: $0))" })
         return """
             UPDATE \(table.only)\(table.name) AS t SET \(assignments) \
             FROM \(set(places + table.keyPlaces)) WHERE \(keyMatchesSet)
@@ -52,13 +50,13 @@ struct ApplySQL {
         case .text:
             let places = Array(places)
             let arrays = SQL.joined(places.indices.map { "$\($0 + 1)::text[]" })
-            let names = SQL.joined(places.map { "\(columns[$0].name)" })
+            let names = SQL.joined(places.map { "\(table[$0].name)" })
             return "unnest(\(arrays)) AS s (\(names))"
         }
     }
 
     private func value(ofSet place: Int) -> SQL {
-        let column = columns[place]
+        let column = table[place]
         return format == .binary ? "s.\(column.name)" : cast("s.\(column.name)", to: column)
     }
 
@@ -67,6 +65,7 @@ struct ApplySQL {
     /// The cast from `text` to `regclass` is a function of its own (`text_regclass` in PostgreSQL), which
     /// knows neither `-` nor the number that stands for a table which was dropped.
     private func cast(_ text: SQL, to column: LaneTable.Column) -> SQL {
+        if let change = column.change { return change.value(ofText: text) }
         let regclass: UInt32 = 2205
         guard column.type == regclass else { return "\(text)::\(column.declaredType)" }
         return "pg_catalog.regclassin(pg_catalog.textout(\(text)))::\(column.declaredType)"
@@ -74,7 +73,7 @@ struct ApplySQL {
 
     private var keyMatchesSet: SQL {
         .joined(
-            table.keyPlaces.map { "t.\(columns[$0].name) \(columns[$0].equality) \(value(ofSet: $0))" },
+            table.keyPlaces.map { "t.\(table[$0].name) \(table[$0].equality) \(value(ofSet: $0))" },
             separator: " AND "
         )
     }
@@ -83,9 +82,9 @@ struct ApplySQL {
 
     /// `INSERT` of one row; parameters are all columns.
     var insertRow: SQL {
-        guard !columns.isEmpty else { return "INSERT INTO \(table.name) DEFAULT VALUES" }
-        let names = SQL.joined(columns.map { "\($0.name)" })
-        let values = SQL.joined(columns.indices.map { parameter($0 + 1, of: $0) })
+        guard !table.places.isEmpty else { return "INSERT INTO \(table.name) DEFAULT VALUES" }
+        let names = SQL.joined(table.places.map { "\(table[$0].name)" })
+        let values = SQL.joined(table.places.enumerated().map { parameter($0 + 1, of: $1) })
         return "INSERT INTO \(table.name) (\(names)) OVERRIDING SYSTEM VALUE VALUES (\(values))"
     }
 
@@ -93,7 +92,7 @@ struct ApplySQL {
     func updateRow(setting places: [Int]) -> SQL {
         if table.updatesByReplacing { return replaceRow(setting: places) }
         let assignments = SQL.joined(
-            places.enumerated().map { "\(columns[$1].name) = \(parameter($0 + 1, of: $1))" }
+            places.enumerated().map { "\(table[$1].name) = \(parameter($0 + 1, of: $1))" }
         )
         return """
             UPDATE \(table.only)\(table.name) AS t SET \(assignments) WHERE \(isRow(firstParameter: places.count + 1))
@@ -102,10 +101,10 @@ struct ApplySQL {
 
     /// Deletes the row and inserts it anew, for columns that GENERATED ALWAYS keeps an UPDATE from setting.
     private func replaceRow(setting places: [Int]) -> SQL {
-        let names = SQL.joined(columns.map { "\($0.name)" })
+        let names = SQL.joined(table.places.map { "\(table[$0].name)" })
         let values = SQL.joined(
-            columns.indices.map { place in
-                guard let number = places.firstIndex(of: place) else { return "old.\(columns[place].name)" }
+            table.places.map { place in
+                guard let number = places.firstIndex(of: place) else { return "old.\(table[place].name)" }
                 return parameter(number + 1, of: place)
             }
         )
@@ -122,13 +121,15 @@ struct ApplySQL {
     }
 
     /// Places of the columns that name one row, in the order of their parameters.
-    var namingPlaces: [Int] { table.keyPlaces.isEmpty ? Array(columns.indices) : table.keyPlaces }
+    var namingPlaces: [Int] { table.keyPlaces.isEmpty ? table.places : table.keyPlaces }
 
     /// By its key; or, without one, the first of the rows that are the same in every column: duplicates keep their number.
     private func isRow(firstParameter: Int) -> SQL {
         let tests = namingPlaces.enumerated().map { number, place -> SQL in
-            let column = columns[place]
-            let value = parameter(firstParameter + number, of: place)
+            let column = table[place]
+            // What was rounded when it was stored is found as it is stored.
+            let stored: SQL = column.change == nil ? "" : "::\(column.declaredType)"
+            let value: SQL = "\(parameter(firstParameter + number, of: place))\(stored)"
             if !table.keyPlaces.isEmpty { return "t.\(column.name) \(column.equality) \(value)" }
             let isEqual: SQL = "r.\(column.name) IS NOT DISTINCT FROM \(value)"
             if column.isExact { return isEqual }
@@ -147,7 +148,7 @@ struct ApplySQL {
     }
 
     private func parameter(_ number: Int, of place: Int) -> SQL {
-        format == .binary ? "$\(number)" : cast("$\(number)::text", to: columns[place])
+        format == .binary ? "$\(number)" : cast("$\(number)::text", to: table[place])
     }
 
     // MARK: All rows
@@ -185,7 +186,7 @@ final class ApplyStatements {
     }
 
     func insertSet(_ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
-        try statement(.insertSet, sql.insertSet, setOf: Array(table.columns.indices), pipeline)
+        try statement(.insertSet, sql.insertSet, setOf: table.places, pipeline)
     }
 
     func updateSet(_ places: [Int], _ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
@@ -197,7 +198,7 @@ final class ApplyStatements {
     }
 
     func insertRow(_ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
-        try statement(.insertRow, sql.insertRow, rowOf: Array(table.columns.indices), pipeline)
+        try statement(.insertRow, sql.insertRow, rowOf: table.places, pipeline)
     }
 
     func updateRow(_ places: [Int], _ pipeline: Pipeline) throws(PostgresError) -> PreparedStatement {
@@ -232,7 +233,7 @@ final class ApplyStatements {
         _ pipeline: Pipeline
     ) throws(PostgresError) -> PreparedStatement {
         if let known = prepared[kind] { return known }
-        let types = places().map { sql.format == .binary ? table.columns[$0].type : ValueFormat.textType }
+        let types = places().map { sql.format == .binary ? table[$0].type : ValueFormat.textType }
         return try prepare(kind, text(), types: types, pipeline)
     }
 

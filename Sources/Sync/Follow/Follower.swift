@@ -34,6 +34,8 @@ public struct FollowPlan: Sendable {
     public var sessionRole: SessionRole
     /// A folder of this stream's own for the spool.
     public var spoolDirectory: URL
+    /// The tables that are not the same on the target.
+    public var maps: TableMaps
 
     /// Creates a plan.
     public init(
@@ -51,7 +53,8 @@ public struct FollowPlan: Sendable {
         confirmation: Confirmation,
         encoding: String,
         sessionRole: SessionRole = .replica,
-        spoolDirectory: URL
+        spoolDirectory: URL,
+        maps: TableMaps = .none
     ) {
         self.source = source
         self.target = target
@@ -68,6 +71,7 @@ public struct FollowPlan: Sendable {
         self.encoding = encoding
         self.sessionRole = sessionRole
         self.spoolDirectory = spoolDirectory
+        self.maps = maps
     }
 }
 

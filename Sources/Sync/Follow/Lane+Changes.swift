@@ -112,7 +112,7 @@ extension Lane {
         }
         let inserts = changes.entries.filter { $0.net == .insert || $0.net == .replace }
         if !inserts.isEmpty {
-            try send(inserts, of: table, places: Array(table.columns.indices), statements.insertSet(pipeline))
+            try send(inserts, of: table, places: table.places, statements.insertSet(pipeline))
         }
     }
 
@@ -155,7 +155,7 @@ extension Lane {
         if kind != .insert, table.keyPlaces.isEmpty, !row.oldIsWhole { throw malformed(table) }
         switch (kind, row.old, row.new) {
         case (.insert, _, .some(let new)):
-            let places = Array(table.columns.indices)
+            let places = table.places
             note(new, of: table)
             try pipeline.send(statements.insertRow(pipeline), values(of: new, at: places), expecting: 1)
         case (.update, let old, .some(let new)):
@@ -176,9 +176,9 @@ extension Lane {
     ) throws(PostgresError) {
         var slices: ContiguousArray<Tuple.Slice> = []
         Tuple.slice(new, into: &slices)
-        let sent = table.columns.indices.filter { place in
+        let sent = table.places.filter { place in
             slices[place].kind != Tuple.Slice.unchanged
-                && (table.columns[place].isSettable || table.updatesByReplacing)
+                && (table[place].isSettable || table.updatesByReplacing)
         }
         note(old, of: table)
         note(new, of: table)

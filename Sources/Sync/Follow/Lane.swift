@@ -42,6 +42,8 @@ final class Lane {
         /// Tables that a foreign key points at.
         let referenced: Set<UInt32>
         let format: ValueFormat
+        /// The tables that are not the same on the target.
+        let maps: TableMaps
     }
 
     static let groupRows = 10_000
@@ -258,10 +260,31 @@ final class Lane {
         tables.describe(id, by: bytes, as: outcome)
     }
 
+    /// A rule that masks or removes columns could be about one that was not there when the rules were applied.
+    private static func unknown(column: String, of table: QualifiedName) -> PostgresError {
+        PostgresError(
+            "the rules of the mapping were applied to table \"\(table)\" without its column \"\(column)\"",
+            detail:
+                "The source's columns have become others after martlet migrate was started; what the rules say about "
+                + "this one is not known to the stream.",
+            hint:
+                "Stop martlet migrate and start it again, which applies the rules anew. When the column is gone from the "
+                + "source by now, martlet resync copies the table again without it.",
+            sqlState: "42703"
+        )
+    }
+
     private func entry(for relation: PgOutput.Relation, _ watermark: LSN) throws(PostgresError) -> LaneTables.Entry {
-        guard let target = schema.table(named: relation.name) else {
+        if let column = relation.columns.first(where: {
+            !configuration.maps.knows(Identifier($0.name), of: relation.name)
+        }) {
+            throw Self.unknown(column: column.name, of: relation.name)
+        }
+        let map = configuration.maps[relation.name]
+        let name = map?.target ?? relation.name
+        guard let target = schema.table(named: name) else {
             throw PostgresError(
-                "table \"\(relation.name)\" does not exist on the target",
+                "table \"\(name)\" does not exist on the target",
                 hint: "Create it as it is on the source, or leave it out with --exclude.",
                 sqlState: "42P01"
             )
@@ -269,6 +292,7 @@ final class Lane {
         let table = try LaneTable(
             relation: relation,
             target: target,
+            map: map,
             isReferenced: configuration.referenced.contains(relation.id),
             watermark: watermark
         )

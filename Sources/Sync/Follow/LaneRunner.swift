@@ -78,7 +78,8 @@ struct LaneRunner {
             truncated: plan.truncated,
             others: Set(plan.tables.keys.filter { tables[$0] == nil }),
             referenced: plan.referenced,
-            format: plan.isBinary ? .binary : .text
+            format: plan.isBinary ? .binary : .text,
+            maps: plan.maps
         )
     }
 
@@ -190,9 +191,11 @@ struct LaneRunner {
     private func explained(_ error: PostgresError, of table: QualifiedName) async throws -> PostgresError {
         let drift = try await withNeutralConnection(to: plan.source) { source in
             try await withNeutralConnection(to: plan.target) { target in
-                try Drift.find(from: source, to: target)
+                try Drift.find(from: source, to: target, as: plan.maps.counterparts)
             }
-        }.filter { $0.table == table || $0.table == nil && error.sqlState == Refusal.unknownLabel }
+        }.filter {
+            $0.table == plan.maps.target(of: table) || $0.table == nil && error.sqlState == Refusal.unknownLabel
+        }
         guard !drift.isEmpty, !Refusal.isOfStrangers(error) else { return error }
         var error = error
         let statements = drift.map { $0.remedy.text + ";" }.joined(separator: "\n")
@@ -243,7 +246,7 @@ struct LaneRunner {
         schema = present
         position = lane ?? position
         table.position = own ?? table.position
-        if schema.table(named: table.table) == nil, try await nameOnSource(unit) == nil {
+        if schema.table(named: plan.maps.target(of: table.table)) == nil, try await nameOnSource(unit) == nil {
             try await takeAlong(table)
             gone.insert(unit)
             return false

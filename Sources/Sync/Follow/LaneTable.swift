@@ -27,6 +27,8 @@ final class LaneTable {
         let equality: SQL
         /// Whether an UPDATE may set it.
         let isSettable: Bool
+        /// What becomes of its values.
+        let change: ValueChange?
     }
 
     /// The OID of the table on the source, by which the stream calls it.
@@ -35,8 +37,10 @@ final class LaneTable {
     /// `ONLY` for a table that others inherit from; a partitioned table cannot be named so.
     let only: SQL
     let rowType: UInt32
-    /// The columns as the stream sends them.
-    let columns: [Column]
+    /// The columns as the stream sends them; nothing is known of those that stay behind.
+    let columns: [Column?]
+    /// Places of the columns that are not left behind.
+    let places: [Int]
     /// Places of the key among ``columns``; empty when the whole row is the key.
     let keyPlaces: [Int]
     /// For every column of the target's row type, in order: its type and its place among ``columns``, or nil for one that is not sent.
@@ -57,6 +61,7 @@ final class LaneTable {
     init(
         relation: PgOutput.Relation,
         target: Table,
+        map: TableMap?,
         isReferenced: Bool,
         watermark: LSN
     ) throws(PostgresError) {
@@ -71,9 +76,11 @@ final class LaneTable {
             uniqueKeysWithValues: zip(target.key.map(\.identifier), target.identityIndex?.equality ?? [])
         )
         var places: [Identifier: Int] = [:]
-        columns = try relation.columns.enumerated().map { place, sent throws(PostgresError) in
-            guard let column = target.columns.first(where: { $0.identifier == Identifier(sent.name) }) else {
-                throw Self.missing(column: sent.name, of: target)
+        let columns = try relation.columns.enumerated().map { place, sent throws(PostgresError) -> Column? in
+            let (sentName, name) = (Identifier(sent.name), map?.target(Identifier(sent.name)) ?? Identifier(sent.name))
+            if map?.left.contains(sentName) == true { return nil }
+            guard let column = target.columns.first(where: { $0.identifier == name }) else {
+                throw Self.missing(column: name.name, of: target)
             }
             places[column.identifier] = place
             return Column(
@@ -85,9 +92,12 @@ final class LaneTable {
                 isExact: column.type.isExact,
                 isKey: keyNames.contains(column.identifier),
                 equality: SQL(trusting: equalities[column.identifier] ?? "="),
-                isSettable: !column.isIdentityAlways
+                isSettable: !column.isIdentityAlways,
+                change: map?.changes[sentName]
             )
         }
+        self.columns = columns
+        self.places = columns.indices.filter { columns[$0] != nil }
         keyPlaces = target.key.compactMap { places[$0.identifier] }
         rowLayout = target.columns.map { ($0.type.oid, $0.isGenerated ? nil : places[$0.identifier]) }
         let hasIdentityOutsideKey = target.columns.contains { $0.isIdentityAlways && !keyNames.contains($0.identifier) }
@@ -105,7 +115,13 @@ final class LaneTable {
     }
 
     /// Whether the row arrays cannot carry the table's rows.
-    var settablePlaces: [Int] { columns.indices.filter { !columns[$0].isKey && columns[$0].isSettable } }
+    var settablePlaces: [Int] { places.filter { !self[$0].isKey && self[$0].isSettable } }
+
+    /// A column that is not left behind.
+    subscript(place: Int) -> Column {
+        guard let column = columns[place] else { preconditionFailure("a column that stays behind was asked for") }
+        return column
+    }
 
     private static func missing(column: String, of table: Table) -> PostgresError {
         PostgresError(

@@ -50,7 +50,7 @@ enum Refusal {
     /// Facts about the table that explain the server's words, to be put after them.
     static func detail(for error: PostgresError, table: LaneTable) -> String {
         guard isOfReference(error) else { return "" }
-        return table.columns.filter(\.isReference).map { column in
+        return table.columns.compactMap(\.self).filter(\.isReference).map { column in
             "\nColumn \"\(column.name.name)\" of type \(column.declaredType.text) holds names of other objects."
         }.joined()
     }
@@ -58,7 +58,7 @@ enum Refusal {
     /// What the operator can do about it.
     static func hint(for error: PostgresError, table: LaneTable) -> String {
         let state = error.sqlState ?? ""
-        if isOfReference(error), table.columns.contains(where: \.isReference) {
+        if isOfReference(error), table.columns.contains(where: { $0?.isReference == true }) {
             return
                 "Create the object that is named on the target as it is on the source; the table then goes on by itself."
         }

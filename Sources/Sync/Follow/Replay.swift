@@ -86,7 +86,7 @@ enum RowKey {
         let parts = table.keyPlaces.map { place in
             let slice = slices[place]
             let bytes = UnsafeRawBufferPointer(rebasing: tuple[slice.offset..<slice.offset + slice.length])
-            let column = table.columns[place]
+            let column = table[place]
             return "\(column.name.name)=\(text(bytes, slice, type: column.type))"
         }
         return parts.isEmpty ? "(no key)" : "(" + parts.joined(separator: ", ") + ")"

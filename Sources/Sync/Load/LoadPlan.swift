@@ -11,6 +11,10 @@ public struct LoadTable: Sendable {
     public let isBinary: Bool
     /// The partitioned table that the rows go into, because they may belong into other partitions than on the source.
     let root: QualifiedName?
+    /// Which rows are copied, and what becomes of them; nil is all, as they are.
+    public let map: TableMap?
+    /// The higher, the earlier it is copied, whatever its size.
+    public var order = 0
 
     /// Decides how a table is copied.
     ///
@@ -18,10 +22,18 @@ public struct LoadTable: Sendable {
     /// left: cutting costs FREEZE, and on two cores more than two parts are slower than two.
     ///
     /// `root`: the partitioned table that its rows go through, see `Schema.loadingRoot(of:)`.
-    public init(_ table: Table, through root: Table? = nil, totalBytes: Int, jobs: Int, smallestSplit: Int = 64 << 20) {
+    public init(
+        _ table: Table,
+        map: TableMap? = nil,
+        through root: Table? = nil,
+        totalBytes: Int,
+        jobs: Int,
+        smallestSplit: Int = 64 << 20
+    ) {
         self.table = table
+        self.map = map
         self.root = root?.name
-        isBinary = table.storedColumns.allSatisfy(\.type.portability.binary)
+        isBinary = map?.changes.isEmpty != false && table.storedColumns.allSatisfy(\.type.portability.binary)
         let share = Double(table.bytes) / Double(max(totalBytes, 1))
         let isLarge = table.bytes >= smallestSplit && share > 0.6 / Double(jobs)
         guard isLarge, jobs > 1, table.pages >= jobs else {
@@ -45,24 +57,39 @@ struct CopySQL {
     let part: Range<Int>?
 
     private var columns: SQL {
-        let stored = load.table.storedColumns
+        columns { $0 }
+    }
+
+    private func columns(_ name: (Identifier) -> Identifier) -> SQL {
         // () is no list of columns, and without one COPY takes all that are not generated.
         guard !stored.isEmpty else { return "" }
-        return " (" + .joined(stored.map { "\($0.identifier)" }) + ")"
+        return " (" + .joined(stored.map { "\(name($0.identifier))" }) + ")"
+    }
+
+    private var stored: [Column] {
+        load.table.storedColumns.filter { load.map?.left.contains($0.identifier) != true }
     }
 
     private var format: SQL { load.isBinary ? "FORMAT binary" : "FORMAT text" }
 
     /// Reads the part on the source.
     var out: SQL {
-        guard let part else { return "COPY \(load.table.name)\(columns) TO STDOUT (\(format))" }
-        let selected = SQL.joined(load.table.storedColumns.map { "\($0.identifier)" })
-        // The last range has no end: the table may have grown since its size was read, before the snapshot.
-        let end: SQL = part.upperBound == .max ? "" : " AND ctid < '(\(part.upperBound),0)'"
-        return """
-            COPY (SELECT \(selected) FROM ONLY \(load.table.name) WHERE ctid >= '(\(part.lowerBound),0)'\(end)) \
-            TO STDOUT (\(format))
-            """
+        let isWhole = load.map?.filter == nil && load.map?.changes.isEmpty != false
+        guard part != nil || !isWhole else { return "COPY \(load.table.name)\(columns) TO STDOUT (\(format))" }
+        let selected = SQL.joined(
+            stored.map { column in
+                let name: SQL = "\(column.identifier)"
+                return load.map?.changes[column.identifier]?.text(of: name) ?? name
+            }
+        )
+        var conditions: [SQL] = load.map?.filter.map { ["(\($0))"] } ?? []
+        if let part {
+            conditions.append("ctid >= '(\(part.lowerBound),0)'")
+            // The last range has no end: the table may have grown since its size was read, before the snapshot.
+            if part.upperBound != .max { conditions.append("ctid < '(\(part.upperBound),0)'") }
+        }
+        let restriction: SQL = conditions.isEmpty ? "" : " WHERE \(.joined(conditions, separator: " AND "))"
+        return "COPY (SELECT \(selected) FROM ONLY \(load.table.name)\(restriction)) TO STDOUT (\(format))"
     }
 
     /// Writes the part on the target.
@@ -73,6 +100,7 @@ struct CopySQL {
     /// Writes the part on the target; `isFrozen`: in the transaction that emptied the table by TRUNCATE.
     func into(isFrozen: Bool) -> SQL {
         let freeze: SQL = isFrozen ? ", FREEZE" : ""
-        return "COPY \(load.root ?? load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"
+        let columns = columns { load.map?.target($0) ?? $0 }
+        return "COPY \(load.root ?? load.map?.target ?? load.table.name)\(columns) FROM STDIN (\(format)\(freeze))"
     }
 }

@@ -19,14 +19,22 @@ final class LoadQueue: Sendable {
         case finish(LoadTable)
     }
 
+    /// What is done first: by the order that was asked for, then by what takes longest.
+    private struct Cost: Comparable {
+        let order: Int
+        let bytes: Int
+
+        static func < (left: Self, right: Self) -> Bool { (left.order, left.bytes) < (right.order, right.bytes) }
+    }
+
     private struct State {
-        var ready: [(item: Item, cost: Int)] = []
+        var ready: [(item: Item, cost: Cost)] = []
         var partsLeft: [UInt32: Int] = [:]
         var indexesLeft: [UInt32: Int] = [:]
         var running = 0
 
         /// Puts a piece at its place by cost: to sort ten thousand tables after each of them takes longer than to copy them.
-        mutating func add(_ item: Item, cost: Int) {
+        mutating func add(_ item: Item, cost: Cost) {
             var (low, high) = (ready.startIndex, ready.endIndex)
             while low < high {
                 let middle = (low + high) / 2
@@ -45,7 +53,8 @@ final class LoadQueue: Sendable {
         for load in tables {
             state.partsLeft[load.table.oid] = load.parts.count
             for part in load.parts {
-                state.ready.append((.part(load, part), load.table.bytes / load.parts.count))
+                let cost = Cost(order: load.order, bytes: load.table.bytes / load.parts.count)
+                state.ready.append((.part(load, part), cost))
             }
         }
         state.ready.sort { $0.cost < $1.cost }
@@ -90,7 +99,9 @@ final class LoadQueue: Sendable {
                 if table != nil { Self.addIndexes(of: load, to: &state) }
             case .index(let load, _):
                 state.indexesLeft[load.table.oid, default: 1] -= 1
-                if state.indexesLeft[load.table.oid] == 0 { state.add(.finish(load), cost: 0) }
+                if state.indexesLeft[load.table.oid] == 0 {
+                    state.add(.finish(load), cost: Cost(order: 0, bytes: 0))
+                }
             case .finish: break
             }
         }
@@ -100,8 +111,10 @@ final class LoadQueue: Sendable {
     private static func addIndexes(of load: LoadTable, to state: inout State) {
         let indexes = load.table.indexes.filter(\.isBuiltAlone)
         state.indexesLeft[load.table.oid] = indexes.count
-        for index in indexes { state.add(.index(load, index), cost: index.bytes + load.table.bytes / 2) }
-        if indexes.isEmpty { state.add(.finish(load), cost: 0) }
+        for index in indexes {
+            state.add(.index(load, index), cost: Cost(order: load.order, bytes: index.bytes + load.table.bytes / 2))
+        }
+        if indexes.isEmpty { state.add(.finish(load), cost: Cost(order: 0, bytes: 0)) }
     }
 }
 

@@ -17,10 +17,11 @@ public struct Recopy {
     /// Replaces all rows of a table, without its children's; returns how many there are now.
     ///
     /// `isReferenced`: a foreign key points at the table, so that TRUNCATE, which takes ACCESS EXCLUSIVE, is not
-    /// possible; its rows are deleted one by one then.
-    public func all(of table: Table, isReferenced: Bool) throws(PostgresError) -> Int {
-        let load = LoadTable(table, totalBytes: 0, jobs: 1)
-        try to.execute(isReferenced ? "DELETE FROM ONLY \(table.name)" : "TRUNCATE ONLY \(table.name)")
+    /// possible; its rows are deleted one by one then. `map` says what the table is on the target.
+    public func all(of table: Table, map: TableMap? = nil, isReferenced: Bool) throws(PostgresError) -> Int {
+        let load = LoadTable(table, map: map, totalBytes: 0, jobs: 1)
+        let name = map?.target ?? table.name
+        try to.execute(isReferenced ? "DELETE FROM ONLY \(name)" : "TRUNCATE ONLY \(name)")
         let copy = CopySQL(load: load, part: nil)
         return try to.copyIn(copy.into(isFrozen: !isReferenced), from: from, copy.out) { _, _ in }
     }

@@ -53,7 +53,7 @@ public struct Comparison: Sendable {
     public var source: Side
     /// Where they went to.
     public var target: Side
-    /// The tables to compare; nil for all that either side has.
+    /// The tables to compare, by their names on the source; nil for all that either side has.
     ///
     /// A partition stands for its whole table.
     public var tables: [QualifiedName]?
@@ -65,6 +65,8 @@ public struct Comparison: Sendable {
     public var lsn: LSN?
     /// Questions of the user, asked under the same snapshots.
     public var checks: CheckFile?
+    /// The tables that are not the same on both sides.
+    public var maps = TableMaps.none
     /// The catalogs; nil to read them.
     public var catalogs: Catalogs?
     /// Is told how far the comparison is.
@@ -85,7 +87,7 @@ public struct Comparison: Sendable {
 
     /// Compares only the rows whose keys changed; a table without a key, or with too many, in whole.
     ///
-    /// `changes` are the keys as ``ChangedKeys`` took them down, in the order of the target's key;
+    /// `changes` are, by the tables' names on the target, the keys as ``ChangedKeys`` took them down, in the order of the target's key;
     /// `isBinary` tells the form in which the stream brought them. Ten thousand keys make one statement
     /// on each side, so this is for the short time in which nobody may write.
     public func compareKeys(
@@ -93,6 +95,7 @@ public struct Comparison: Sendable {
         isBinary: Bool
     ) async throws -> Verdict {
         var comparison = self
+        let changes = Dictionary(changes.map { (maps.source(of: $0), $1) }) { first, _ in first }
         comparison.tables = Array(changes.keys)
         return try await comparison.run(format: isBinary ? .binary : .text, partitionsAsTables: true) { pairs in
             pairs.map { ($0, changes[$0.name] ?? .everything) }
@@ -134,16 +137,19 @@ public struct Comparison: Sendable {
         for (schema, isSource) in [(catalogs.source, true), (catalogs.target, false)] {
             for table in schema.tables where !table.isPartition {
                 // What was a partition on the source is looked at through its root.
-                let isPart = !isSource && catalogs.source.table(named: table.name)?.isPartition == true
-                if tables == nil, !isPart { names.insert(table.name) }
+                let name = isSource ? table.name : maps.source(of: table.name)
+                let isPart = !isSource && catalogs.source.table(named: name)?.isPartition == true
+                if tables == nil, !isPart { names.insert(name) }
             }
         }
         for name in tables ?? [] {
-            let (left, right) = (catalogs.source.table(named: name), catalogs.target.table(named: name))
+            let (left, right) = (
+                catalogs.source.table(named: name), catalogs.target.table(named: maps.target(of: name))
+            )
             let isOnBoth = left != nil && right != nil
             names.insert(partitionsAsTables && isOnBoth ? name : left.map { catalogs.source.root(of: $0).name } ?? name)
         }
-        return names.map { TablePair($0, source: catalogs.source, target: catalogs.target) }
+        return names.map { TablePair($0, source: catalogs.source, target: catalogs.target, map: maps[$0]) }
     }
 
     private static func typesByText(_ pairs: [TablePair], _ method: RowHash.Method) -> [String] {

@@ -59,7 +59,7 @@ struct ComparisonWorker: Sendable {
         guard let source = pair.source, let target = pair.target else { return }
         let hash = pair.rowHash(method)
         let comparison = TableComparison(
-            source: TableReading(source, hash: hash, key: pair.key),
+            source: TableReading(source, rows: pair.sourceRows, hash: hash, key: pair.key),
             target: TableReading(target, hash: hash, key: pair.key),
             sides: sides
         )

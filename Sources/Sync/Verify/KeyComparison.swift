@@ -26,15 +26,27 @@ struct KeyComparison: Sendable {
         guard let source = pair.source, let target = pair.target, !target.key.isEmpty else { return nil }
         // The keys were taken down in the order of the target's key.
         let names = target.key.map(\.identifier)
-        guard let left = KeyLayout(of: source, key: names, format: format),
-            let right = KeyLayout(of: target, key: names, format: format)
-        else { return nil }
-        func reading(_ table: Table, _ layout: KeyLayout) -> Reading {
-            let reading = TableReading(table, hash: hash, key: names, joinedTo: layout.join)
+        let columns = names.compactMap { name in pair.columns.first { $1.identifier == name } }
+        guard columns.count == names.count else { return nil }
+        let rows = pair.sourceRows
+        let left = KeyLayout(
+            of: source,
+            key: columns.map { .init($0.source, as: rows == nil ? $0.target.identifier : TablePair.rawKey($0.target)) },
+            format: format
+        )
+        let right = KeyLayout(
+            of: target,
+            key: columns.map {
+                .init($0.target, as: $0.target.identifier, change: pair.map?.changes[$0.source.identifier])
+            },
+            format: format
+        )
+        func reading(_ table: Table, _ rows: SQL?, _ layout: KeyLayout) -> Reading {
+            let reading = TableReading(table, rows: rows, hash: hash, key: names, joinedTo: layout.join)
             return Reading(total: reading.total, rows: reading.rows(inBuckets: nil, mask: 0), layout: layout)
         }
-        self.source = reading(source, left)
-        self.target = reading(target, right)
+        self.source = reading(source, rows, left)
+        self.target = reading(target, nil, right)
         self.sides = sides
         key = names
     }
@@ -89,6 +101,23 @@ struct KeyComparison: Sendable {
 
 /// How the keys of one table are sent to one side.
 struct KeyLayout: Sendable {
+    /// A column of the key.
+    struct Part {
+        let column: Column
+        /// What it is called in `t`.
+        let name: Identifier
+        /// What was done to its values on the way to `t`.
+        let change: ValueChange?
+
+        init(_ column: Column, as name: Identifier, change: ValueChange? = nil) {
+            (self.column, self.name, self.change) = (column, name, change)
+        }
+
+        func isValue(_ text: SQL) -> SQL {
+            "t.\(name) = \(change?.value(ofText: text) ?? "\(text)::\(SQL(trusting: column.declaredType))")"
+        }
+    }
+
     /// What joins the table `t` to the keys.
     let join: SQL
     let parameterCount: Int
@@ -97,24 +126,20 @@ struct KeyLayout: Sendable {
     /// The columns of the row type: the type's OID and the place in the key, or nil.
     private let row: [(type: UInt32, place: Int?)]
 
-    init?(of table: Table, key: [Identifier], format: ValueFormat) {
-        let columns = key.compactMap { name in table.columns.first { $0.identifier == name } }
-        guard columns.count == key.count else { return nil }
+    init(of table: Table, key: [Part], format: ValueFormat) {
         self.format = format
         rowType = table.rowType
-        row = table.columns.map { column in (column.type.oid, columns.firstIndex { $0.number == column.number }) }
+        row = table.columns.map { column in (column.type.oid, key.firstIndex { $0.column.number == column.number }) }
         switch format {
         case .binary:
             parameterCount = 1
-            let tests = columns.map { "t.\($0.identifier) = k.\($0.identifier)" as SQL }
+            let tests = key.map { "t.\($0.name) = k.\($0.column.identifier)" as SQL }
             join = " JOIN unnest($1::\(table.name)[]) AS k ON \(.joined(tests, separator: " AND "))"
         case .text:
-            parameterCount = columns.count
-            let arrays = SQL.joined(columns.indices.map { "$\($0 + 1)::text[]" })
-            let names = SQL.joined(columns.map { "\($0.identifier)" })
-            let tests = columns.map {
-                "t.\($0.identifier) = k.\($0.identifier)::\(SQL(trusting: $0.declaredType))" as SQL
-            }
+            parameterCount = key.count
+            let arrays = SQL.joined(key.indices.map { "$\($0 + 1)::text[]" })
+            let names = SQL.joined(key.map { "\($0.column.identifier)" })
+            let tests = key.map { $0.isValue("k.\($0.column.identifier)") }
             join = " JOIN unnest(\(arrays)) AS k (\(names)) ON \(.joined(tests, separator: " AND "))"
         }
     }

@@ -11,6 +11,16 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "Leave out tables that match; wins over --include. May be repeated.")
     var exclude: [String] = []
 
+    @OptionGroup var mapping: MappingOption
+
+    @Option(
+        help: ArgumentHelp(
+            "Task settings of AWS DMS: each is answered by what martlet does instead, or refused.",
+            valueName: "file"
+        )
+    )
+    var taskSettings: String?
+
     @Flag(help: "Objects belong to the role of the target connection, not to their owners on the source.")
     var noOwner = false
 
@@ -30,6 +40,8 @@ struct SelectionOptions: ParsableArguments {
     func preflight() throws -> Preflight.Options {
         var options = Preflight.Options()
         options.tables = try TableFilter(including: include, excluding: exclude)
+        options.mapping = try mapping.read()
+        options.taskSettings = try MappingOption.read(taskSettings)
         options.isOnce = once
         options.jobs = jobs
         options.keepsOwners = !noOwner

@@ -49,7 +49,7 @@ struct MigrateCommand: Command {
         guard (1...16).contains(lanes) else { throw ValidationError("--lanes takes a number from 1 to 16.") }
     }
 
-    private var options: MigrationOptions {
+    private func options() throws -> MigrationOptions {
         var options = MigrationOptions()
         options.include = selection.include
         options.exclude = selection.exclude
@@ -59,6 +59,7 @@ struct MigrateCommand: Command {
         options.schema.keepsOwners = !selection.noOwner
         options.schema.keepsPrivileges = !selection.noPrivileges
         options.confirmation = confirm
+        options.mapping = try selection.mapping.read()
         return options
     }
 
@@ -73,6 +74,7 @@ struct MigrateCommand: Command {
     func run(output: Output) async throws -> ExitStatus {
         let endpoints = try endpoints.endpoints()
         if let status = try await assess(endpoints, output) { return status }
+        let options = try options()
         let directory = work.url(for: endpoints.source)
         let monitor = Monitor(endpoints: endpoints, directory: directory) { event in
             if !output.isTerminal { output.talk("\(Date().formatted(Self.clock))  \(event)") }

@@ -51,6 +51,8 @@ struct VerifyCommand: Command {
     )
     var repair = false
 
+    @OptionGroup var mapping: MappingOption
+
     @Option(help: "How many tables are read at once; without a running move.")
     var jobs = 2
 
@@ -59,7 +61,10 @@ struct VerifyCommand: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         let endpoints = try endpoints.endpoints()
-        if schema { return try await compareDefinitions(endpoints, output) }
+        if schema {
+            guard mapping.mapping == nil else { throw SchemaVerification.mapped }
+            return try await compareDefinitions(endpoints, output)
+        }
         let checks = try check.map { try Self.read($0) }
         let answer = try await ask(endpoints, checks, output)
         if repair, answer == nil { throw Self.nothingToRepairWith }
@@ -112,7 +117,10 @@ struct VerifyCommand: Command {
         let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
         output.talk(prose: Self.reservation(migration.flatMap { Phase(rawValue: $0.phase) }))
         var comparison = Comparison(source: .init(endpoints.source), target: .init(endpoints.target))
-        comparison.tables = try await Migration.chosenTables(of: endpoints)
+        if let chosen = try await chosenTables(endpoints) {
+            comparison.tables = chosen.tables
+            comparison.maps = chosen.maps
+        }
         comparison.isStrict = strict
         comparison.workers = jobs
         comparison.checks = try checks.map { text throws(PostgresError) in try CheckFile(parsing: text) }
@@ -123,6 +131,17 @@ struct VerifyCommand: Command {
             }
         }
         return try await comparison.run()
+    }
+
+    /// What is compared without a running move: what the journal says, or else a mapping file.
+    private func chosenTables(
+        _ endpoints: Endpoints
+    ) async throws -> (tables: [QualifiedName], maps: TableMaps)? {
+        if let chosen = try await Migration.chosenTables(of: endpoints) { return chosen }
+        guard let file = try mapping.read() else { return nil }
+        var options = MigrationOptions()
+        options.mapping = file
+        return try await Migration.chosenTables(of: endpoints.source, options: options)
     }
 
     /// What must be known about a comparison that no running move makes exact; the phase is that of a stopped move.
