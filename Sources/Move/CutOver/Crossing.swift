@@ -59,7 +59,7 @@ struct Crossing: Sendable {
         conductor: Conductor,
         _ journal: Connection
     ) async throws -> Crossed {
-        try await catchUp()
+        try await catchUp(follower)
         let obstacles = try await self.obstacles(ask, follower)
         guard obstacles.isEmpty else {
             throw PostgresError("cannot \(direction.verb) now", detail: obstacles.joined(separator: "; ") + ".")
@@ -114,8 +114,11 @@ struct Crossing: Sendable {
 
     /// Says what would be in the way, and changes nothing.
     func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
-        let obstacles = try await self.obstacles(ask, follower)
-        return try await withNeutralConnection(to: left) { server in
+        var obstacles = try await self.obstacles(ask, follower)
+        if try await follower.measureLag(on: left, within: Self.longestStretch) == nil {
+            obstacles.append("the stream is more than \(Self.longestStretch.components.seconds) seconds behind")
+        }
+        return try await withNeutralConnection(to: left) { [obstacles] server in
             let sessions = try server.query(
                 """
                 SELECT count(*) AS sessions FROM pg_stat_activity
@@ -135,18 +138,25 @@ struct Crossing: Sendable {
 
     // MARK: Before the fence
 
-    /// How many seconds the stream may be behind when writers are stopped.
-    private static let mostLag = 30.0
+    /// For how long the last stretch of the stream may keep the writers waiting.
+    private static let longestStretch = Duration.seconds(10)
 
-    private var lag: Double { run.monitor.report.lag?.seconds ?? 0 }
-
-    /// Gives a stream that was just taken up again a minute; one that stays behind is an obstacle.
-    private func catchUp() async throws {
-        let end = ContinuousClock.now + .seconds(60)
-        while lag > Self.mostLag, ContinuousClock.now < end {
-            run.monitor.activity("catching up before the \(direction.verb)")
-            try await Task.sleep(for: .milliseconds(100))
+    /// Waits until the stream is close behind the server that is left; gives up on one that is not after a minute.
+    ///
+    /// How far behind it is, is measured, since a stream that was just taken up again does not know.
+    private func catchUp(_ follower: Follower) async throws {
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(60)
+        run.monitor.activity("catching up before the \(direction.verb)")
+        while let lag = try await follower.measureLag(on: left, within: .seconds(60)) {
+            if lag < .seconds(1) || lag < Self.longestStretch && clock.now >= end { return }
+            if clock.now >= end { break }
         }
+        throw PostgresError(
+            "cannot \(direction.verb) now",
+            detail: "The stream is more than \(Self.longestStretch.components.seconds) seconds behind, also after a minute.",
+            hint: "Nothing was stopped. Try again when martlet status shows less lag."
+        )
     }
 
     /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
@@ -185,7 +195,6 @@ struct Crossing: Sendable {
         obstacles += try await unruledColumns().map {
             "column \($0) was added after the rules of the mapping were applied (stop martlet migrate, and start it again)"
         }
-        if lag > Self.mostLag { obstacles.append("the stream is \(Int(lag)) seconds behind") }
         guard direction == .forward, ask.keepsWayBack else { return obstacles }
         let oneWay = selection.tables.compactMap { selection.mapped[$0.oid] }.filter { !$0.map.isReversible }
         obstacles += oneWay.map(\.map.source).sorted().prefix(5).map {

@@ -70,6 +70,17 @@ extension Follower {
         }
     }
 
+    /// How long it takes until everything that was written before now is applied; nil when that is not within `limit`.
+    public func measureLag(on source: ConnectionString, within limit: Duration) async throws -> Duration? {
+        let asked = ContinuousClock.now
+        let position = try await withNeutralConnection(to: source, application: "martlet marker") { connection in
+            let row = try connection.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
+            try Heartbeat.send(connection)
+            return try row?("lsn", as: LSN.self) ?? .zero
+        }
+        return try waitApplied(position, within: limit) ? asked.duration(to: .now) : nil
+    }
+
     /// The tables that were truncated since the stream began, each with the commit of the last TRUNCATE.
     ///
     /// Reads what was received up to now; nothing may have been given up yet.
