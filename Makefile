@@ -20,6 +20,7 @@ build: setup
 
 versions: setup
 	@scripts/postgres-versions
+	@scripts/pooler
 
 test: setup versions
 	@scripts/test
