@@ -154,7 +154,8 @@ struct Crossing: Sendable {
         }
         throw PostgresError(
             "cannot \(direction.verb) now",
-            detail: "The stream is more than \(Self.longestStretch.components.seconds) seconds behind, also after a minute.",
+            detail:
+                "The stream is more than \(Self.longestStretch.components.seconds) seconds behind, also after a minute.",
             hint: "Nothing was stopped. Try again when martlet status shows less lag."
         )
     }
@@ -376,6 +377,7 @@ struct Crossing: Sendable {
             }
             crossed.report.splitOffWait(waited, from: "put up the fence")
             try await withNeutralConnection(to: entered, application: "martlet crossing") { other in
+                let sequences = SequenceCopy(from: server, to: other, maps: selection.maps)
                 try await crossed.report.measure("drain") {
                     let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                     try await follower.pass(try row?("lsn") ?? .zero, on: left, within: .seconds(30))
@@ -385,7 +387,7 @@ struct Crossing: Sendable {
                 }
                 crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
                     try await LargeObjects(options: run.options.schema).copy(from: server, to: other)
-                    return try OtherData.copySequences(from: server, to: other, maps: selection.maps)
+                    return try sequences.setAll()
                 }
                 try refusePartitions(changedOn: server)
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
@@ -396,7 +398,7 @@ struct Crossing: Sendable {
                         try await SetAside.giveBack(on: direction.entered, other, journal: journal)
                     }
                 }
-                try OtherData.copySequencesAgain(from: server, to: other, maps: selection.maps)
+                crossed.report.sequencesAhead = try sequences.overtake().map(\.description)
                 let row = try other.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                 crossed.reverseStart = try row?("lsn") ?? .zero
             }

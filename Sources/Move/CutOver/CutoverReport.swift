@@ -20,12 +20,14 @@ public struct CutoverReport: Sendable, Hashable, Codable {
     public var rowsCompared = 0
     /// Sequences that were set.
     public var sequences = 0
+    /// Sequences that were set ahead of the other server's, since values were drawn while writers stood still.
+    public var sequencesAhead: [String] = []
 
     /// When the last step in which writers stand still ended.
     private var standingStillUntil: ContinuousClock.Instant?
 
     private enum CodingKeys: CodingKey {
-        case direction, steps, rowsCompared, sequences
+        case direction, steps, rowsCompared, sequences, sequencesAhead
     }
 
     init(direction: String) {

@@ -242,7 +242,7 @@ struct Conductor: Sendable {
         try await withNeutralConnection(to: endpoints.target) { target in
             try await IndexBuilder.finishPartitioned(selection.schema, tables: selection.tables, on: target)
             try await withNeutralConnection(to: endpoints.source) { source in
-                try OtherData.copySequences(from: source, to: target)
+                try SequenceCopy(from: source, to: target, maps: selection.maps).setAll()
                 try await LargeObjects(options: run.options.schema).copy(from: source, to: target)
             }
         }

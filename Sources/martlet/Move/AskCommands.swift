@@ -256,6 +256,12 @@ struct SwitchCommand {
                 "downtime: \(Int(report.downtimeMilliseconds.rounded())) ms; \(report.rowsCompared) changed rows compared, "
                 + "\(report.sequences) sequences set"
         )
+        if !report.sequencesAhead.isEmpty {
+            output.result(
+                prose: "values were drawn meanwhile, so these sequences go on with a gap: "
+                    + report.sequencesAhead.joined(separator: ", ")
+            )
+        }
         output.talk(
             prose: kind == "cutover"
                 ? "next: martlet rollback goes back to the old server; martlet finish gives that up and removes the rest"
