@@ -80,15 +80,16 @@ public enum Journal {
         }
     }
 
-    /// Whether the database has a journal.
+    /// Whether the database has a journal; see ``OwnSchema/exists(on:)``.
     public static func exists(on connection: Connection) throws(PostgresError) -> Bool {
-        try connection.query("SELECT FROM pg_namespace WHERE nspname = 'martlet'").count > 0
+        try OwnSchema.exists(on: connection)
     }
 
     /// Makes the schema `martlet` with a migration in its first phase, in one transaction.
     public static func create(_ migration: Migration, on connection: Connection) async throws {
         try await connection.transaction {
             try connection.execute(EngineSQL.journal)
+            try OwnSchema.close(on: connection)
             try connection.query(
                 """
                 INSERT INTO martlet.migration (id, phase, source, source_system, source_database, plan)
@@ -216,4 +217,5 @@ public enum Journal {
 /// The statements of this target, one file each, embedded at build time.
 enum EngineSQL {
     static let journal = SQL(trusting: String(decoding: PackageResources.journal_sql, as: UTF8.self))
+    static let onlyOurs = SQL(trusting: String(decoding: PackageResources.only_ours_sql, as: UTF8.self))
 }

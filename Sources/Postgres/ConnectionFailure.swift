@@ -20,6 +20,34 @@ enum ConnectionFailure {
             "Check the user and the password; a password can also come from PGPASSWORD or ~/.pgpass."
         ),
         ("no password supplied", "28P01", "Give a password in the connection string, in PGPASSWORD or in ~/.pgpass."),
+        // Before those whose words are in these messages, too.
+        (
+            "server does not support SSL", "08001",
+            "Give that server a certificate and set ssl = on, or ask for less with another sslmode."
+        ),
+        (
+            "certificate verify failed", "08001",
+            "No authority in sslrootcert has signed the server's certificate: check that file, and who answers there."
+        ),
+        (
+            "does not match host name", "08001",
+            "Connect by a name that the certificate is for; with sslmode=verify-ca any name will do."
+        ),
+        (
+            "root certificate file", "08001",
+            "Name the file with the authority's certificates by sslrootcert, or put it where libpq looks for it."
+        ),
+        ("certificate file", "08001", "Check sslcert and sslkey: the files, their rights and their form."),
+        ("private key file", "08001", "Check sslcert and sslkey: the files, their rights and their form."),
+        // Tried with TLS and without.
+        (
+            ", SSL encryption", "28000",
+            "Add a line for this host, user and database to the server's pg_hba.conf, then reload it."
+        ),
+        (
+            "no encryption", "28000",
+            "Ask for TLS with sslmode=verify-full or sslmode=require, or add a line for this host to its pg_hba.conf."
+        ),
         (
             "no pg_hba.conf entry", "28000",
             "Add a line for this host, user and database to the server's pg_hba.conf, then reload it."

@@ -30,6 +30,7 @@ struct Martlet: AsyncParsableCommand {
     )
 
     static func main() async {
+        Crash.tellsNothing()
         let status = await CommandLineRun(output: Output()).execute(Array(CommandLine.arguments.dropFirst()))
         Foundation.exit(status.rawValue)
     }

@@ -13,6 +13,18 @@ struct ConnectionFailureTests {
             ("FATAL:  database \"d\" does not exist", "3D000", "database"),
             ("FATAL:  the database system is in recovery mode", "57P03", "recovers"),
             ("timeout expired", "08001", "connect_timeout"),
+            ("server does not support SSL, but SSL was required", "08001", "ssl = on"),
+            ("SSL error: certificate verify failed", "08001", "sslrootcert"),
+            ("server certificate for \"a\" does not match host name \"h\"", "08001", "verify-ca"),
+            ("root certificate file \"/ca\" does not exist", "08001", "sslrootcert"),
+            (
+                "FATAL:  no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", no encryption", "28000",
+                "sslmode=require"
+            ),
+            (
+                "FATAL:  no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", SSL encryption", "28000",
+                "Add a line"
+            ),
             ("something new", "08001", "pg_hba.conf"),
         ]
     )

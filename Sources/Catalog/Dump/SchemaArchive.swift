@@ -90,6 +90,8 @@ public struct SchemaArchive: Sendable {
         // pg_dump reads patterns: quoted names are taken as they are.
         arguments += tables.map { "--exclude-table=\($0.quoted)" }
         arguments += ["--exclude-schema=martlet", "--dbname=\(conninfo)"]
+        // pg_dump writes into the file that is there, and leaves its mode as it is.
+        try PrivateFile.write(Data(), to: file)
         _ = try await programs.run("pg_dump", arguments, secrets)
         // --verbose lists what others need, and all entries, whatever the section.
         let contents = try await programs.run("pg_restore", ["--list", "--verbose", file.path])
@@ -183,7 +185,7 @@ public struct SchemaArchive: Sendable {
 
     private func script(_ section: Section, of chosen: ArraySlice<Entry>) async throws -> SQL {
         let list = file.appendingPathExtension(section.rawValue + ".list")
-        try Data(chosen.map(\.line).joined(separator: "\n").utf8).write(to: list)
+        try PrivateFile.write(Data(chosen.map(\.line).joined(separator: "\n").utf8), to: list)
         // Not by --section: a comment is in the section of whatever the list has before it (ProcessArchiveRestoreOptions).
         var arguments = ["--use-list=\(list.path)", "--file=-"]
         if !options.keepsOwners { arguments.append("--no-owner") }
@@ -216,11 +218,18 @@ public struct SchemaArchive: Sendable {
     /// `\restrict` and `\unrestrict`, which newer minor versions write around a script, are for psql.
     ///
     /// Settings of a newer version that an older target does not know are left out, too.
+    ///
+    /// They stand before the first object and after the last one; a function's body may hold the same lines.
     static func withoutClientCommands(_ script: String) -> String {
-        script.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
-            !line.hasPrefix("\\restrict ") && !line.hasPrefix("\\unrestrict ")
-                && !line.hasPrefix("SET transaction_timeout =")
-        }.joined(separator: "\n")
+        var lines = script.split(separator: "\n", omittingEmptySubsequences: false)
+        let isClosing = { (line: Substring) in line.hasPrefix("\\unrestrict ") }
+        // Nothing but empty lines follows it.
+        if let last = lines.lastIndex(where: { !$0.isEmpty }), isClosing(lines[last]) { lines.remove(at: last) }
+        let start = lines.firstIndex { $0.hasPrefix("-- Name: ") } ?? lines.endIndex
+        let head = lines[..<start].filter { line in
+            !line.hasPrefix("\\restrict ") && !isClosing(line) && !line.hasPrefix("SET transaction_timeout =")
+        }
+        return (head + lines[start...]).joined(separator: "\n")
     }
 }
 

@@ -290,6 +290,8 @@ struct Crossing: Sendable {
         guard direction == .forward else { return crossed }
         run.monitor.activity("preparing the way back")
         let names = run.names
+        // A stranger's schema of that name is nothing that we may drop later.
+        _ = try await withNeutralConnection(to: run.endpoints.source) { try OwnSchema.exists(on: $0) }
         try Journal.note(
             Journal.Object(
                 side: .source,
@@ -302,7 +304,11 @@ struct Crossing: Sendable {
         try await crossed.report.measure("prepare the way back", isDowntime: false) {
             try await withNeutralConnection(to: run.endpoints.source) { source in
                 try source.keepEventTriggersQuiet()
-                try source.execute(Self.positionTable)
+                try await source.transaction {
+                    try OwnSchema.make(on: source)
+                    try source.execute(Self.positionTable)
+                    try OwnSchema.close(on: source)
+                }
             }
             guard ask.keepsWayBack else { return }
             try await withNeutralConnection(to: run.endpoints.target) { server in
@@ -334,7 +340,6 @@ struct Crossing: Sendable {
 
     /// Where the reverse stream keeps its position: on the server it writes to, in the transaction that writes.
     private static let positionTable: SQL = """
-        CREATE SCHEMA IF NOT EXISTS martlet;
         CREATE TABLE IF NOT EXISTS martlet.position (stream text NOT NULL, lane int NOT NULL, unit oid NOT NULL DEFAULT 0,
             lsn pg_lsn NOT NULL, failure jsonb, PRIMARY KEY (stream, lane, unit)) WITH (fillfactor = 10);
         DELETE FROM martlet.position

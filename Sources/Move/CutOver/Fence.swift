@@ -37,8 +37,10 @@ struct Fence {
     func raise(on server: Connection, journal: Connection, locked: () -> Void) async throws {
         try Journal.note(object, on: journal)
         try await server.transaction {
-            try server.execute("CREATE SCHEMA IF NOT EXISTS martlet")
+            try OwnSchema.make(on: server)
             try server.execute(MoveSQL.fence)
+            // Elsewhere the journal is in it, on which the operator may have granted something.
+            if side == .source { try OwnSchema.close(on: server) }
         }
         do {
             try await Self.gate.pass(server) {

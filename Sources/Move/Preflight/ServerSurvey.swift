@@ -33,6 +33,10 @@ struct ServerSurvey: Sendable {
     let isSuperuser: Bool
     let bypassesRowSecurity: Bool
     let canCreate: Bool
+    /// How the session is protected that has asked; all others are opened by the same connection string.
+    let protection: SessionProtection
+    /// Whether the server would encrypt a session that asks for it.
+    let takesTLS: Bool
 
     /// How much of a bounded resource is taken.
     struct Room: Sendable, Hashable {
@@ -90,6 +94,8 @@ struct ServerSurvey: Sendable {
         isSuperuser = try row("is_superuser")
         bypassesRowSecurity = try row("bypasses_row_security")
         canCreate = try row("can_create")
+        protection = connection.protection
+        takesTLS = try row("takes_tls")
     }
 
     /// A limit of -1 is none, and superusers are above all of them.

@@ -13,6 +13,7 @@ struct SourceChecks {
     var all: [Finding] {
         var findings = ServerChecks.first(of: server, on: .source)
         findings += [
+            ServerChecks.encryption(server, on: .source),
             ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
             ServerChecks.locks(server, on: .source, tables: source.tables.count),
             readable, rowSecurity, unsupportedExtensions,

@@ -15,6 +15,7 @@ struct TargetChecks {
     var all: [Finding] {
         var findings = ServerChecks.first(of: server, on: .target)
         findings += [
+            ServerChecks.encryption(server, on: .target),
             ServerChecks.standby(server, on: .target),
             ServerChecks.connections(server, on: .target, needed: 2 * options.jobs + (options.isOnce ? 2 : 6)),
             ServerChecks.locks(server, on: .target, tables: source.tables.count),

@@ -1,3 +1,4 @@
+import Catalog
 import Engine
 import Foundation
 import Postgres
@@ -22,15 +23,7 @@ final class LogFiles: Sendable {
     /// A log that cannot be written does not stop a move.
     func write(_ text: String) {
         let line = Date().formatted(.iso8601) + "  " + text.replacing("\n", with: "\n    ") + "\n"
-        lock.withLock { _ in
-            if let handle = try? FileHandle(forWritingTo: logFile) {
-                _ = try? handle.seekToEnd()
-                try? handle.write(contentsOf: Data(line.utf8))
-                try? handle.close()
-            } else {
-                try? Data(line.utf8).write(to: logFile)
-            }
-        }
+        lock.withLock { _ in try? PrivateFile.append(Data(line.utf8), to: logFile) }
     }
 
     /// Replaces the table file: tab-separated, with a heading.
@@ -48,7 +41,7 @@ final class LogFiles: Sendable {
         }
         let heading = "table\tstate\tstart\tend\tseconds\trows\tbytes"
         let text = ([heading] + rows).joined(separator: "\n") + "\n"
-        lock.withLock { _ in try? Data(text.utf8).write(to: tablesFile, options: .atomic) }
+        lock.withLock { _ in try? PrivateFile.write(Data(text.utf8), to: tablesFile) }
     }
 
     private static func seconds(_ start: Date?, _ end: Date?) -> String {

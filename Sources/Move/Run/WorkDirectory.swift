@@ -19,7 +19,8 @@ struct WorkDirectory {
             folder = folder.deletingLastPathComponent()
         }
         for path in missing.reversed() {
-            if mkdir(path, 0o777) == 0 {
+            // Definitions and rows are in it, so it is ours alone; the folders around it are as others are.
+            if mkdir(path, path == missing.first ? 0o700 : 0o777) == 0 {
                 made.append(path)
                 continue
             }

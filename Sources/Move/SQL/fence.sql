@@ -2,11 +2,13 @@
 CREATE OR REPLACE FUNCTION martlet.fence() RETURNS trigger LANGUAGE plpgsql AS $martlet$
 BEGIN
     -- The way back of martlet itself. This keeps out whoever does not know, not whoever wants to get in.
-    IF pg_catalog.current_setting('martlet.passes', true) = 'yes' THEN
+    IF pg_catalog.current_setting('martlet.passes', true) OPERATOR(pg_catalog.=) 'yes' THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION 'cannot write to table "%.%": the database has moved to another server', TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'read_only_sql_transaction',
               HINT = 'Connect to the new server. An operator can undo the move with martlet rollback.';
 END
-$martlet$
+$martlet$;
+-- To fire a trigger takes no right to its function.
+REVOKE ALL ON FUNCTION martlet.fence() FROM PUBLIC

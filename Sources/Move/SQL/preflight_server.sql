@@ -42,6 +42,7 @@ SELECT current_setting('server_version_num')::int AS version,
        current_user AS role,
        r.rolsuper AS is_superuser,
        r.rolbypassrls OR r.rolsuper AS bypasses_row_security,
-       has_database_privilege(d.oid, 'CREATE') AS can_create
+       has_database_privilege(d.oid, 'CREATE') AS can_create,
+       current_setting('ssl')::bool AS takes_tls
   FROM pg_database d, pg_roles r
  WHERE d.datname = current_database() AND r.rolname = current_user

@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 import Synchronization
@@ -119,7 +120,11 @@ final class Spool: Sendable {
         segmentSize: UInt64 = 64 << 20
     ) throws(PostgresError) -> (Spool, SpoolWriter) {
         do {
-            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: directory,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
             let marker = directory.appending(path: "identity")
             // A spool without a readable marker is one of nothing.
             let known = (try? String(contentsOf: marker, encoding: .utf8)) == identity
@@ -127,7 +132,7 @@ final class Spool: Sendable {
                 .filter { $0.pathExtension == "spool" }
             guard known else {
                 for file in files { try FileManager.default.removeItem(at: file) }
-                try Data(identity.utf8).write(to: marker, options: .atomic)
+                try PrivateFile.write(Data(identity.utf8), to: marker)
                 let spool = Spool(directory: directory, segmentSize: segmentSize)
                 return (spool, try SpoolWriter(spool: spool))
             }
