@@ -290,25 +290,11 @@ struct Crossing: Sendable {
         guard direction == .forward else { return crossed }
         run.monitor.activity("preparing the way back")
         let names = run.names
-        // A stranger's schema of that name is nothing that we may drop later.
-        _ = try await withNeutralConnection(to: run.endpoints.source) { try OwnSchema.exists(on: $0) }
-        try Journal.note(
-            Journal.Object(
-                side: .source,
-                kind: "schema",
-                name: "martlet",
-                undo: "DROP SCHEMA IF EXISTS martlet CASCADE"
-            ),
-            on: journal
-        )
+        try await noteSchema(journal)
         try await crossed.report.measure("prepare the way back", isDowntime: false) {
             try await withNeutralConnection(to: run.endpoints.source) { source in
                 try source.keepEventTriggersQuiet()
-                try await source.transaction {
-                    try OwnSchema.make(on: source)
-                    try source.execute(Self.positionTable)
-                    try OwnSchema.close(on: source)
-                }
+                try await Self.makePositions(on: source)
             }
             guard ask.keepsWayBack else { return }
             try await withNeutralConnection(to: run.endpoints.target) { server in
@@ -336,6 +322,28 @@ struct Crossing: Sendable {
             }
         }
         return crossed
+    }
+
+    /// Has schema `martlet` of the source dropped in the end; a stranger's of that name is nothing that we may drop.
+    private func noteSchema(_ journal: Connection) async throws {
+        _ = try await withNeutralConnection(to: run.endpoints.source) { try OwnSchema.exists(on: $0) }
+        try Journal.note(
+            Journal.Object(
+                side: .source,
+                kind: "schema",
+                name: "martlet",
+                undo: "DROP SCHEMA IF EXISTS martlet CASCADE"
+            ),
+            on: journal
+        )
+    }
+
+    private static func makePositions(on source: Connection) async throws {
+        try await source.transaction {
+            try OwnSchema.make(on: source)
+            try source.execute(positionTable)
+            try OwnSchema.close(on: source)
+        }
     }
 
     /// Where the reverse stream keeps its position: on the server it writes to, in the transaction that writes.
