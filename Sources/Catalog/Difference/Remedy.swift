@@ -54,7 +54,8 @@ struct Remedy {
             return privileges(difference, of: String(property.dropFirst("privileges of ".count)))
         case "version" where difference.kind == "extension":
             guard let version = difference.source else { return [] }
-            return ["ALTER EXTENSION \(difference.name) UPDATE TO '\(version)'"]
+            let literal: SQL = "\(literal: version)"
+            return ["ALTER EXTENSION \(difference.name) UPDATE TO \(literal.text)"]
         case let property?: return Self.change(difference, property).map { [$0] } ?? []
         case nil: return []
         }
@@ -124,15 +125,32 @@ struct Remedy {
 
     /// `x on a.b` as its two parts.
     private static func split(_ name: String) -> (part: String, table: String)? {
-        guard let range = name.ranges(of: " on ").last else { return nil }
-        return (String(name[..<range.lowerBound]), String(name[range.upperBound...]))
+        let parts = parts(of: name, separatedBy: " on ")
+        return parts.count == 2 ? (parts[0], parts[1]) : nil
     }
 
-    /// `a.b.c` as `a.b` and `c`; names with points of their own are left to people.
+    /// `a.b.c` as `a.b` and `c`.
     private static func splitLast(_ name: String) -> (table: String, column: String)? {
-        let parts = name.split(separator: ".")
-        guard parts.count == 3 else { return nil }
-        return (parts[0...1].joined(separator: "."), String(parts[2]))
+        let parts = parts(of: name, separatedBy: ".")
+        return parts.count == 3 ? ("\(parts[0]).\(parts[1])", parts[2]) : nil
+    }
+
+    /// The parts of a text between separators that are in no double quotes, by its scalars: a quote may carry an accent.
+    private static func parts(of text: String, separatedBy separator: String) -> [String] {
+        var parts = [String.UnicodeScalarView()]
+        var rest = text.unicodeScalars[...]
+        var isQuoted = false
+        while let scalar = rest.first {
+            if !isQuoted, rest.starts(with: separator.unicodeScalars) {
+                parts.append(String.UnicodeScalarView())
+                rest = rest.dropFirst(separator.unicodeScalars.count)
+                continue
+            }
+            if scalar == "\"" { isQuoted.toggle() }
+            parts[parts.count - 1].append(scalar)
+            rest = rest.dropFirst()
+        }
+        return parts.map(String.init)
     }
 
     private var quotedDatabase: String { Identifier(database).quoted }

@@ -164,6 +164,18 @@ public struct SchemaArchive: Sendable {
         }
     }
 
+    /// Whether an entry is PostgreSQL's own schema `public`, or what is granted or said on it.
+    ///
+    /// Entries do not quote names: a schema `public x` looks the same, but what is about it needs it.
+    public func isOfPublicSchema(_ entry: Entry) -> Bool {
+        // It has this OID in every database.
+        guard entry.kind != .schema else { return entry.oid == 2200 }
+        guard entry.isOfSchema("public") || entry.description.hasPrefix("COMMENT - SCHEMA public ") else {
+            return false
+        }
+        return !entries.contains { $0.kind == .schema && $0.oid != 2200 && entry.needs.contains($0.id) }
+    }
+
     /// The statements of a section, of those entries that `isIncluded` chooses.
     public func script(_ section: Section, where isIncluded: (Entry) -> Bool) async throws -> SQL {
         try await script(section, of: entries.filter { $0.section == section && isIncluded($0) }[...])

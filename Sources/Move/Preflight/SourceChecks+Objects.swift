@@ -190,10 +190,11 @@ extension SourceChecks {
                 "Table \"\(table.name)\" of extension \"\(table.detail.prefix { $0 != "|" })\"."
             }.joined(separator: "\n")
                 + "\nJobs in them would run on both servers. After the cutover, copy what you want:",
-            remedy: tables.map { table in
+            remedy: tables.flatMap { table in
                 let condition = table.detail.drop { $0 != "|" }.dropFirst()
                 let rows = "SELECT * FROM \(table.name.quoted)" + (condition.isEmpty ? "" : " \(condition)")
-                return "COPY (\(rows)) TO STDOUT;  -- on the target: COPY \(table.name.quoted) FROM STDIN;"
+                // No name may stand in a comment, which would end with a line of the name.
+                return ["COPY (\(rows)) TO STDOUT;", "COPY \(table.name.quoted) FROM STDIN;  -- on the target"]
             }
         )
     }

@@ -54,10 +54,7 @@ struct RestoreRights: Sendable {
         guard !isSuperuser else { return archive }
         return archive.leavingOutForeignPrivileges().leavingOut(leftOut).leavingOut { entry in
             // Whose it is, is not ours to say; what is granted on it is, when it is ours.
-            // PostgreSQL's own schema public has this OID in every database.
-            if entry.kind == .schema { return entry.oid == 2200 }
-            if entry.isOfSchema("public") { return !ownsPublic }
-            if entry.description.hasPrefix("COMMENT - SCHEMA public ") { return !ownsPublic }
+            if archive.isOfPublicSchema(entry) { return entry.kind == .schema || !ownsPublic }
             if entry.description.hasPrefix("SECURITY LABEL ") { return leavesOutLabels }
             return foreignExtensions.contains { entry.description.hasPrefix("COMMENT - EXTENSION \($0) ") }
         }
