@@ -12,7 +12,7 @@ public enum HostileTexts {
     /// Names of at most 63 bytes.
     public static let names: [String] =
         values.filter { !$0.isEmpty && $0.utf8.count <= 63 } + [
-            "m on public.canary RENAME TO n; --", "public.canary", "public x", "public", "martlet", "SELECT", "order",
+            "m on public.canary RENAME TO n; --", "public.canary", "public x", "public", "a martlet", "SELECT", "order",
             String(repeating: "🐘", count: 15) + "\"';", String(repeating: "\"", count: 63), "the owner", "x by y, z",
             " leading and trailing ", "*", "?", "a*b?", "%", "_",
         ]
