@@ -89,7 +89,11 @@ public struct HostileDatabase: Sendable {
                 try run("DELETE FROM %1$I.%5$I WHERE %6$I = $1::text", value, on: connection)
                 try run("INSERT INTO %1$I.%5$I (%6$I, v) VALUES ($1::text, $1::text || 'y')", value, on: connection)
             }
-            try HostileTexts.execute("TRUNCATE %1$I.%13$I", names, on: connection)
+            // Not a single partition, whose TRUNCATE is in no stream.
+            try HostileTexts.execute("TRUNCATE %1$I.%10$I", names, on: connection)
+            for value in HostileTexts.values {
+                try run("INSERT INTO %1$I.%10$I VALUES ($1::text)", value, on: connection)
+            }
         }
     }
 
