@@ -58,7 +58,7 @@ struct RandomMove {
     }
 
     private func follow(_ process: Int32, _ early: RandomWriters) async throws {
-        try await eventually("the move follows changes", within: .seconds(120)) {
+        try await eventually("the move follows changes", within: .seconds(300)) {
             try await move.isFollowing() || !Self.isRunning(process)
         }
         guard Self.isRunning(process) else { return }

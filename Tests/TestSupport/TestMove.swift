@@ -85,7 +85,9 @@ public struct TestMove: Sendable {
     }
 
     /// Waits until changes are applied, in vain when the process has ended.
-    public func untilFollowing(_ process: Int32? = nil, within limit: Duration = .seconds(120)) async throws {
+    ///
+    /// Patiently: a slot is made when every transaction has ended that is open on its server, other tests' too.
+    public func untilFollowing(_ process: Int32? = nil, within limit: Duration = .seconds(300)) async throws {
         try await eventually("the move follows changes", within: limit) {
             if try await isFollowing() { return true }
             guard let process, Self.state(of: process) == nil else { return false }
@@ -98,7 +100,7 @@ public struct TestMove: Sendable {
 
     /// Waits until a martlet that runs now waits for changes, `following` or `reversing`.
     public func untilWaiting(in phase: String) async throws {
-        try await eventually("the move waits in phase \"\(phase)\"", within: .seconds(120)) {
+        try await eventually("the move waits in phase \"\(phase)\"", within: .seconds(300)) {
             try await isWaiting(in: phase)
         }
     }

@@ -36,7 +36,7 @@ public final class RandomWriters: Sendable {
     /// Waits until so many more transactions have ended.
     public func write(_ count: Int) async throws {
         let goal = transactions + count
-        try await eventually("\(count) transactions are written", within: .seconds(120)) {
+        try await eventually("\(count) transactions are written", within: .seconds(300)) {
             transactions >= goal || state.withLock { $0.running == 0 }
         }
     }
@@ -44,7 +44,7 @@ public final class RandomWriters: Sendable {
     /// Lets each session end its transaction, and waits for it.
     public func stop() async throws {
         state.withLock { $0.isStopped = true }
-        try await eventually("the writers have stopped", within: .seconds(120)) { state.withLock { $0.running == 0 } }
+        try await eventually("the writers have stopped", within: .seconds(300)) { state.withLock { $0.running == 0 } }
     }
 
     fileprivate var isStopped: Bool { state.withLock(\.isStopped) }
