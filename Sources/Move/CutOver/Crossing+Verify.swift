@@ -40,7 +40,6 @@ extension Crossing {
             verdict.replace(second.tables)
         }
         verdict.notCompared = try await notFollowed()
-        run.monitor.activity("waiting for changes")
         // What differs already must not be taken for equal by a cutover that compares only what changed since.
         if !verdict.equal { follower.stopListening() }
         try note(verdict, on: journal)

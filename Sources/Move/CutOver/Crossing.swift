@@ -20,7 +20,8 @@ struct Crossing: Sendable {
     enum Direction: String, Sendable {
         case forward, reverse
 
-        var verb: String { self == .forward ? "cutover" : "rollback" }
+        var name: String { self == .forward ? "cutover" : "rollback" }
+        var action: String { self == .forward ? "cut over" : "roll back" }
         /// The server that the application leaves.
         var left: Journal.Side { self == .forward ? .source : .target }
         /// The server that it goes to.
@@ -62,7 +63,7 @@ struct Crossing: Sendable {
         try await catchUp(follower)
         let obstacles = try await self.obstacles(ask, follower)
         guard obstacles.isEmpty else {
-            throw PostgresError("cannot \(direction.verb) now", detail: obstacles.joined(separator: "; ") + ".")
+            throw PostgresError("cannot \(direction.action) now", detail: obstacles.joined(separator: "; ") + ".")
         }
         var report = CutoverReport(direction: direction.rawValue)
         do {
@@ -106,7 +107,7 @@ struct Crossing: Sendable {
 
     private static func blocked(_ direction: Direction, by blockers: [Blocker]) -> PostgresError {
         PostgresError(
-            "transactions that have written and do not end keep the \(direction.verb) waiting",
+            "transactions that have written and do not end keep the \(direction.name) waiting",
             detail: blockers.map(\.description).joined(separator: "; ") + ".",
             hint: "Nothing was stopped. End them, or try again when they have ended."
         )
@@ -147,13 +148,13 @@ struct Crossing: Sendable {
     private func catchUp(_ follower: Follower) async throws {
         let clock = ContinuousClock()
         let end = clock.now + .seconds(60)
-        run.monitor.activity("catching up before the \(direction.verb)")
+        run.monitor.activity("catching up before the \(direction.name)")
         while let lag = try await follower.measureLag(on: left, within: .seconds(60)) {
             if lag < .seconds(1) || lag < Self.longestStretch && clock.now >= end { return }
             if clock.now >= end { break }
         }
         throw PostgresError(
-            "cannot \(direction.verb) now",
+            "cannot \(direction.action) now",
             detail:
                 "The stream is more than \(Self.longestStretch.components.seconds) seconds behind, also after a minute.",
             hint: "Nothing was stopped. Try again when martlet status shows less lag."
@@ -362,9 +363,9 @@ struct Crossing: Sendable {
         let names = try server.query("SELECT oid::regclass::text AS name FROM unnest($1::oid[]) AS oid", changed)
             .map { row throws(PostgresError) in try row("name", as: String.self) }
         throw PostgresError(
-            "partitions were truncated, rewritten, dropped or detached while the \(direction.verb) was prepared",
+            "partitions were truncated, rewritten, dropped or detached while the \(direction.name) was prepared",
             detail: "Their names or OIDs: \(names.joined(separator: ", ")).",
-            hint: "Run martlet \(direction.verb) again; it begins with comparing everything."
+            hint: "Run martlet \(direction.name) again; it begins with comparing everything."
         )
     }
 

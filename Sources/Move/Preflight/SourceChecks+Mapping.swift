@@ -132,7 +132,7 @@ extension SourceChecks {
         let lines = tables.flatMap { table in
             table.story.isEmpty
                 ? ["\(table.map.source) is moved as it is."]
-                : table.story.map { "\(table.map.source) \(words(for: $0))." }
+                : table.story.map { "\(table.map.source)\(words(for: $0))." }
         }
         let left = source.schema.tables.count - tables.count
         return Finding(
@@ -144,7 +144,7 @@ extension SourceChecks {
     }
 
     private func words(for sentence: String) -> String {
-        sentence.hasPrefix("column ") || sentence.hasPrefix("rule ") ? ": " + sentence : sentence
+        sentence.hasPrefix("column ") || sentence.hasPrefix("rule ") ? ": " + sentence : " " + sentence
     }
 
     private var settings: Finding? {

@@ -38,8 +38,14 @@ struct Repair: Sendable {
         if !byRow.isEmpty { try await repairRows(byRow) }
         if !whole.isEmpty { try await resync(named: Set(whole.map { crossing.leftName($0.qualifiedName) })) }
         let rows = byRow.reduce(0) { $0 + $1.differences.count }
-        run.monitor.event("brought into line: \(rows) rows of \(byRow.count) tables, and \(whole.count) whole tables")
-        return try await crossing.verify(follower, ask, journal)
+        let repaired = [
+            byRow.isEmpty ? nil : "\(Quantity.of(rows, "row")) of \(Quantity.of(byRow.count, "table"))",
+            whole.isEmpty ? nil : Quantity.of(whole.count, "whole table"),
+        ].compactMap(\.self).joined(separator: ", and ")
+        run.monitor.event("brought into line: \(repaired)")
+        var verdict = try await crossing.verify(follower, ask, journal)
+        verdict.repaired = repaired
+        return verdict
     }
 
     private func repairRows(_ verdicts: [TableVerdict]) async throws {
@@ -105,7 +111,6 @@ struct Repair: Sendable {
         follower.go(relations)
         run.monitor.activity("catching up with what was copied again")
         try await follower.untilGoing(relations, within: .seconds(3600))
-        run.monitor.activity("waiting for changes")
         return copied
     }
 

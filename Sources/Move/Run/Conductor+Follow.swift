@@ -125,6 +125,7 @@ extension Conductor {
                     run.monitor.failure(of: Ask.title(request.kind, arguments: request.arguments), error)
                     try Self.answer(request, failure: error, on: journal)
                 }
+                run.monitor.activity("waiting for changes")
             }
         }
     }
@@ -176,7 +177,7 @@ extension Conductor {
         case ("finish", .reverse): return .stop(.finished, request)
         default:
             throw PostgresError(
-                "cannot \(request.kind) now",
+                "\(request.kind) is not possible now",
                 detail: "The move is in phase \"\(try await readPhase().title)\".",
                 hint: crossing.direction == .forward
                     ? "Before the cutover, martlet cutover and martlet abort are possible."

@@ -270,7 +270,7 @@ final class Lane {
             hint:
                 "Stop martlet migrate and start it again, which applies the rules anew. When the column is gone from the "
                 + "source by now, martlet resync copies the table again without it.",
-            sqlState: "42703"
+            sqlState: Refusal.unruledColumn
         )
     }
 

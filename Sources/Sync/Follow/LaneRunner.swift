@@ -199,7 +199,10 @@ struct LaneRunner {
         guard !drift.isEmpty, !Refusal.isOfStrangers(error) else { return error }
         var error = error
         let statements = drift.map { $0.remedy.text + ";" }.joined(separator: "\n")
-        error.hint = "Run on \(plan.target.place), then the table goes on by itself:\n\(statements)"
+        error.hint =
+            error.sqlState == Refusal.unruledColumn
+            ? "Run on \(plan.target.place), then stop martlet migrate and start it again:\n\(statements)"
+            : "Run on \(plan.target.place), then the table goes on by itself:\n\(statements)"
         return error
     }
 

@@ -27,6 +27,9 @@ enum Refusal {
         return error.sqlState == nil || isOfRows(error) || isOfDefinitions(error)
     }
 
+    /// That the rules of a mapping were applied before a column was there; of the class of undefined columns (42).
+    static let unruledColumn = "42M01"
+
     /// What the target says of an enum's label that it does not know: invalid_text_representation.
     static let unknownLabel = "22P02"
 

@@ -19,6 +19,8 @@ public struct Verdict: Codable, Sendable, Hashable {
     public var checks: [CheckFinding]
     /// What was not compared, in words: a running move does not follow changes of everything.
     public var notCompared: [String] = []
+    /// What was brought into line before this comparison, in words; nil when nothing was.
+    public var repaired: String?
     /// How long it took.
     public var seconds: Double
 
@@ -141,7 +143,8 @@ public struct Differences: Codable, Sendable, Hashable {
 extension Verdict {
     /// The verdict for people: one line for each thing that differs, then one line that sums up.
     public var lines: [String] {
-        differing.flatMap { $0.lines } + checks.filter { !$0.equal }.flatMap { $0.lines }
+        [repaired.map { "brought into line: \($0)" }].compactMap(\.self) + differing.flatMap { $0.lines }
+            + checks.filter { !$0.equal }.flatMap { $0.lines }
             + notCompared.map { "not compared: \($0)" } + [summary]
     }
 

@@ -223,7 +223,7 @@ struct SwitchCommand {
         guard let report = try await asker.ask(kind, ask, as: CutoverReport.self) else {
             throw asker.nobodyRuns(migration)
         }
-        if json { try output.json(report) } else { show(report, output) }
+        if json { try output.json(report) } else { show(report, keepsWayBack: ask.keepsWayBack, output) }
         if let onSwitch { try runHook(onSwitch, output) }
         return .done
     }
@@ -244,7 +244,7 @@ struct SwitchCommand {
         return dryRun.obstacles.isEmpty ? .done : .foundProblems
     }
 
-    private func show(_ report: CutoverReport, _ output: Output) {
+    private func show(_ report: CutoverReport, keepsWayBack: Bool, _ output: Output) {
         var table = TextTable(["step", "ms", ""])
         for step in report.steps {
             let time = String(format: "%.1f", step.milliseconds)
@@ -263,7 +263,7 @@ struct SwitchCommand {
             )
         }
         output.talk(
-            prose: kind == "cutover"
+            prose: kind == "cutover" && keepsWayBack
                 ? "next: martlet rollback goes back to the old server; martlet finish gives that up and removes the rest"
                 : "next: martlet finish removes what is left of the move"
         )
