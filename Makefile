@@ -1,4 +1,4 @@
-.PHONY: help setup build test storm random demo docs lint format bench bench-quick versions
+.PHONY: help setup build test storm random large demo docs lint format bench bench-quick versions
 
 help:
 	@echo "make setup   install what is missing (apt-get, with sudo unless root)"
@@ -6,6 +6,7 @@ help:
 	@echo "make test    set up, fetch servers of other versions, run all tests"
 	@echo "make storm   move N databases (N=200) while everything fails; MARTLET_SEED=… begins there"
 	@echo "make random  move databases that seeds made: N=50 seeds, from FIRST=1, between MAJORS=\"15-15 15-18\""
+	@echo "make large   measure the memory of moves with very large transactions and values"
 	@echo "make demo    release build, then a migration on servers of its own"
 	@echo "make bench   measure martlet beside its peers; make bench-quick in some minutes"
 	@echo "make docs    write docs/cli from --help"
@@ -31,6 +32,9 @@ storm: setup versions
 random: setup versions
 	@MARTLET_SEEDS=$(or $(N),50) MARTLET_FIRST_SEED=$(or $(FIRST),1) MARTLET_MAJORS="$(or $(MAJORS),15-15 15-18)" \
 		scripts/test --filter Scenarios.RandomMoveTests
+
+large: setup
+	@MARTLET_LARGE=1 scripts/test --filter Scenarios.Pitfall20MemoryTests
 
 demo: build
 	.build/release/martlet demo
