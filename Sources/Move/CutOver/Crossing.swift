@@ -266,18 +266,19 @@ struct Crossing: Sendable {
         )
         try await withNeutralConnection(to: left, application: "martlet fence") { server in
             try server.keepEventTriggersQuiet()
-            var waited = Duration.zero
-            try await crossed.report.measure("put up the fence") {
-                let asked = clock.now
-                try await fence.raise(on: server, journal: journal) {
-                    lockedAt = clock.now
-                    fenceTime.begin()
-                }
-                waited = asked.duration(to: lockedAt)
-            }
-            crossed.report.splitOffWait(waited, from: "put up the fence")
             try await withNeutralConnection(to: entered, application: "martlet crossing") { other in
-                let sequences = SequenceCopy(from: server, to: other, maps: selection.maps)
+                var sequences = try SequenceCopy(from: server, to: other, maps: selection.maps)
+                _ = try await crossed.report.measure("set sequences", isDowntime: false) { try sequences.setAll() }
+                var waited = Duration.zero
+                try await crossed.report.measure("put up the fence") {
+                    let asked = clock.now
+                    try await fence.raise(on: server, journal: journal) {
+                        lockedAt = clock.now
+                        fenceTime.begin()
+                    }
+                    waited = asked.duration(to: lockedAt)
+                }
+                crossed.report.splitOffWait(waited, from: "put up the fence")
                 try await crossed.report.measure("drain") {
                     let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                     try await follower.pass(try row?("lsn") ?? .zero, on: left, within: .seconds(30))

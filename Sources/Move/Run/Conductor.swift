@@ -242,7 +242,8 @@ struct Conductor: Sendable {
         try await withNeutralConnection(to: endpoints.target) { target in
             try await IndexBuilder.finishPartitioned(selection.schema, tables: selection.tables, on: target)
             try await withNeutralConnection(to: endpoints.source) { source in
-                try SequenceCopy(from: source, to: target, maps: selection.maps).setAll()
+                var sequences = try SequenceCopy(from: source, to: target, maps: selection.maps)
+                try sequences.setAll()
                 try await LargeObjects(options: run.options.schema).copy(from: source, to: target)
             }
         }

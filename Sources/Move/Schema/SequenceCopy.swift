@@ -3,37 +3,44 @@ import Postgres
 import Sync
 
 /// Copies where sequences stand, which is not in the stream.
+///
+/// A session that asks where a sequence stands opens its file, which takes much longer the first time: whoever has to be quick
+/// sets all once before, with the same sessions, and then what has changed.
 struct SequenceCopy {
-    let from: Connection
-    let to: Connection
+    private let from: Connection
+    private let to: Connection
     /// In which schema each is on `to`.
-    let maps: TableMaps
+    private let maps: TableMaps
+    /// Where those stand that are on `to`, as far as it was asked; nil when it is to be set in any case.
+    private var positions: [QualifiedName: Position?]
 
-    /// Where a sequence is to be set.
-    private struct Setting {
-        let name: QualifiedName
+    /// Where a sequence stands.
+    private struct Position: Hashable {
         let value: Int64
         let isCalled: Bool
     }
 
-    /// Sets every sequence on `to` to where it stands on `from`; returns how many.
+    init(from: Connection, to: Connection, maps: TableMaps) throws(PostgresError) {
+        self.from = from
+        self.to = to
+        self.maps = maps
+        positions = Dictionary(uniqueKeysWithValues: try Sequence.readAll(to).map { ($0.name, nil) })
+    }
+
+    /// Sets every sequence on `to` to where it stands on `from`; returns how many there are.
     ///
-    /// Exact: the next value drawn on either server is the same. One round trip for all, and some more for
+    /// Exact: the next value drawn on either server is the same. Two round trips for all, and some more for
     /// those of which nothing was drawn since they were made or set.
     @discardableResult
-    func setAll() throws(PostgresError) -> Int {
-        let known = Set(try Sequence.readAll(to).map(\.name))
-        let common = try Sequence.readAll(from).filter { known.contains(maps.targetInSchema($0.name)) }
+    mutating func setAll() throws(PostgresError) -> Int {
+        let common = try readCommon()
         let untouched = try readUntouched(common.filter { $0.lastValue == nil })
-        try set(
-            common.map { sequence in
-                Setting(
-                    name: maps.targetInSchema(sequence.name),
-                    value: sequence.lastValue ?? untouched[sequence.name]?.value ?? sequence.start,
-                    isCalled: sequence.lastValue != nil || untouched[sequence.name]?.isCalled == true
-                )
-            }
-        )
+        var changed: [QualifiedName: Position] = [:]
+        for sequence in common {
+            let position = sequence.lastValue.map { Position(value: $0, isCalled: true) } ?? untouched[sequence.name]
+            changed[maps.targetInSchema(sequence.name)] = position ?? Position(value: sequence.start, isCalled: false)
+        }
+        try set(changed)
         return common.count
     }
 
@@ -41,38 +48,47 @@ struct SequenceCopy {
     ///
     /// A fence over tables keeps nobody from drawing values. Who has drawn one on `from` may write it on `to`, where nobody
     /// else may get the same: so values are left out, ten times as many as were drawn meanwhile, and a thousand at least.
-    func overtake() throws(PostgresError) -> [QualifiedName] {
-        let there = Dictionary(uniqueKeysWithValues: try Sequence.readAll(to).map { ($0.name, $0.lastValue) })
-        let settings = try Sequence.readAll(from).compactMap { sequence -> Setting? in
+    mutating func overtake() throws(PostgresError) -> [QualifiedName] {
+        var ahead: [QualifiedName: Position] = [:]
+        for sequence in try readCommon() {
             let name = maps.targetInSchema(sequence.name)
-            guard let set = there[name], let drawn = sequence.lastValue, set != drawn else { return nil }
-            let count = sequence.steps(from: set ?? sequence.start, to: drawn) ?? 0
-            return Setting(name: name, value: sequence.value(ahead: count) ?? drawn, isCalled: true)
+            guard let drawn = sequence.lastValue else { continue }
+            let known = positions[name] ?? nil
+            guard known != Position(value: drawn, isCalled: true) else { continue }
+            let count = sequence.steps(from: known?.value ?? sequence.start, to: drawn) ?? 0
+            ahead[name] = Position(value: sequence.value(ahead: count) ?? drawn, isCalled: true)
         }
-        try set(settings)
-        return settings.map(\.name)
+        try set(ahead)
+        return ahead.keys.sorted()
     }
 
-    private func set(_ settings: [Setting]) throws(PostgresError) {
-        guard !settings.isEmpty else { return }
+    /// The sequences of `from` that `to` has as well.
+    private func readCommon() throws(PostgresError) -> [Sequence] {
+        try Sequence.readAll(from).filter { positions.keys.contains(maps.targetInSchema($0.name)) }
+    }
+
+    private mutating func set(_ wanted: [QualifiedName: Position]) throws(PostgresError) {
+        let changed = wanted.filter { positions[$0.key] != $0.value }
+        guard !changed.isEmpty else { return }
         try to.query(
             """
             SELECT setval(format('%I.%I', schema, name)::regclass, value, is_called)
               FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bool[]) AS s (schema, name, value, is_called)
             """,
-            settings.map(\.name.schema),
-            settings.map(\.name.name),
-            settings.map(\.value),
-            settings.map(\.isCalled)
+            changed.map(\.key.schema),
+            changed.map(\.key.name),
+            changed.map(\.value.value),
+            changed.map(\.value.isCalled)
         )
+        positions.merge(changed) { $1 }
     }
 
     /// Where those sequences stand from which nothing was drawn: only they themselves tell
     /// what `setval(…, false)` or `RESTART WITH` has set them to.
     private func readUntouched(
         _ sequences: [Sequence]
-    ) throws(PostgresError) -> [QualifiedName: (value: Int64, isCalled: Bool)] {
-        var states: [QualifiedName: (value: Int64, isCalled: Bool)] = [:]
+    ) throws(PostgresError) -> [QualifiedName: Position] {
+        var states: [QualifiedName: Position] = [:]
         for start in stride(from: 0, to: sequences.count, by: 200) {
             let part = sequences[start...].prefix(200)
             let questions = part.enumerated().map { number, sequence -> SQL in
@@ -80,7 +96,7 @@ struct SequenceCopy {
             }
             for row in try from.query(SQL.joined(questions, separator: " UNION ALL ")) {
                 let sequence = part[start + (try row("number", as: Int.self))]
-                states[sequence.name] = (try row("last_value"), try row("is_called"))
+                states[sequence.name] = Position(value: try row("last_value"), isCalled: try row("is_called"))
             }
         }
         return states
