@@ -162,9 +162,9 @@ struct RandomMove {
             SELECT string_agg(what, ', ') FROM (
                 SELECT 'schema martlet' FROM pg_namespace WHERE nspname = 'martlet'
                 UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
-                UNION ALL SELECT 'publication ' || pubname FROM pg_publication WHERE pubname LIKE 'martlet%'
-                UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname LIKE 'martlet%'
-                UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE proname LIKE 'martlet%'
+                UNION ALL SELECT 'publication ' || pubname FROM pg_publication WHERE pubname LIKE 'martlet!_%' ESCAPE '!'
+                UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname LIKE 'martlet!_%' ESCAPE '!'
+                UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE proname LIKE 'martlet!_%' ESCAPE '!'
                 UNION ALL SELECT 'prepared ' || gid FROM pg_prepared_xacts WHERE database = current_database()
             ) AS l (what)
             """

@@ -73,12 +73,17 @@ extension Crossing {
     }
 
     /// Compares, at one position, the rows that changed since the last comparison.
+    ///
+    /// A partitioned table one of whose partitions was truncated, rewritten or dropped counts as changed in whole.
     func verifyChanged(_ follower: Follower) async throws {
+        let rewritten = try await withNeutralConnection(to: left) { try partitions.takeChangedTables(on: $0) }
         _ = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
             waiting: tellBlockersForAMinute
         ) { left, entered, changed in
+            var changed = changed
+            for name in names(ofTables: rewritten) { changed[name] = .everything }
             let verdict = try await compareKeys(changed, left: left, entered: entered)
             guard !verdict.equal else { return }
             // What was truncated meanwhile is noted as changed, and compared again in the next round.
@@ -87,6 +92,11 @@ extension Crossing {
                 throw Self.differences(verdict)
             }
         }
+    }
+
+    /// What those of some tables that are moved are called where changes are written, as the keys of changed rows are noted.
+    func names(ofTables oids: Set<UInt32>) -> [QualifiedName] {
+        selection.published.filter { oids.contains($0.oid) }.map { selection.maps.target(of: $0.name) }.sorted()
     }
 
     /// Compares what the application works with, under a snapshot of each server, with the user's own checks.

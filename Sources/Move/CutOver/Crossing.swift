@@ -139,7 +139,7 @@ struct Crossing: Sendable {
 
     /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
     private func approach(_ follower: Follower, _ ask: Ask.Switch, _ journal: Connection) async throws {
-        let changed = try await withNeutralConnection(to: left) { try partitions.changed(on: $0) }
+        let changed = try await withNeutralConnection(to: left) { try partitions.changedTables(on: $0) }
         // Changed keys are noted only since a comparison that found no difference.
         if !ask.isSinceVerify || !follower.isListening || !changed.isEmpty {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
@@ -243,14 +243,20 @@ struct Crossing: Sendable {
     // MARK: Behind the fence
 
     /// What happened to a single partition is not in the stream, so that its rows must be compared again.
-    private func refusePartitions(changedOn server: Connection) throws {
-        let changed = try partitions.changed(on: server)
+    ///
+    /// A table that is compared in whole behind the fence, as one that was truncated is, needs no more than that.
+    private func refusePartitions(
+        changedOn server: Connection,
+        beside compared: [QualifiedName: ChangedKeys.Change]
+    ) throws {
+        let changed = names(ofTables: try partitions.changedTables(on: server)).filter { name in
+            guard case .everything = compared[name] else { return true }
+            return false
+        }
         guard !changed.isEmpty else { return }
-        let names = try server.query("SELECT oid::regclass::text AS name FROM unnest($1::oid[]) AS oid", changed)
-            .map { row throws(PostgresError) in try row("name", as: String.self) }
         throw PostgresError(
             "partitions were truncated, rewritten, dropped or detached while the \(direction.name) was prepared",
-            detail: "Their names or OIDs: \(names.joined(separator: ", ")).",
+            detail: "They are of \(changed.map { "table \"\($0)\"" }.joined(separator: ", ")).",
             hint: "Run martlet \(direction.name) again; it begins with comparing everything."
         )
     }
@@ -290,9 +296,10 @@ struct Crossing: Sendable {
                     try await LargeObjects(options: run.options.schema).copy(from: server, to: other)
                     return try sequences.setAll()
                 }
-                try refusePartitions(changedOn: server)
+                let changed = follower.takeChangedKeys()
+                try refusePartitions(changedOn: server, beside: changed)
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
-                    try await compareAtRest(follower.takeChangedKeys(), catalogs: crossed.catalogs)
+                    try await compareAtRest(changed, catalogs: crossed.catalogs)
                 }
                 if run.options.sessionRoles[direction.entered] == .origin {
                     try await crossed.report.measure("give back triggers and foreign keys") {

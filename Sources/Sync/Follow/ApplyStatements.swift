@@ -133,11 +133,15 @@ struct ApplySQL {
             if !table.keyPlaces.isEmpty { return "t.\(column.name) \(column.equality) \(value)" }
             let isEqual: SQL = "r.\(column.name) IS NOT DISTINCT FROM \(value)"
             if column.isExact { return isEqual }
-            // What is equal may still be another row: 30 days and 720 hours.
-            let isSame: SQL = """
-                r.\(column.name)::text COLLATE pg_catalog."C" IS NOT DISTINCT FROM (\(value))::text COLLATE pg_catalog."C"
+            if column.comparesAsText {
+                return """
+                    r.\(column.name)::text COLLATE pg_catalog."C" IS NOT DISTINCT FROM (\(value))::text COLLATE pg_catalog."C"
+                    """
+            }
+            // What is equal may still be another row: 30 days and 720 hours. A cast of bpchar to text would lose its blanks.
+            return """
+                \(isEqual) AND concat(r.\(column.name)) COLLATE pg_catalog."C" = concat(\(value)) COLLATE pg_catalog."C"
                 """
-            return column.comparesAsText ? isSame : "\(isEqual) AND \(isSame)"
         }
         // A table without columns: every row is equal to every other.
         let all: SQL = tests.isEmpty ? "true" : .joined(tests, separator: " AND ")

@@ -54,8 +54,8 @@ struct RowHash: Sendable, Hashable {
         let chained = parts.filter { hash(of: $0) != .record }
         return chained.reduce(innermost) { seed, part in
             let value: SQL = "t.\(part.name)"
-            guard !part.isNotNull else { return hash(of: part).chained(value, seed) }
-            return hash(of: part).chained("coalesce(\(value)\(stand(of: part)))", seed)
+            guard !part.isNotNull, let stand = stand(of: part) else { return hash(of: part).chained(value, seed) }
+            return hash(of: part).chained("coalesce(\(value), \(stand))", seed)
         }
     }
 
@@ -67,9 +67,10 @@ struct RowHash: Sendable, Hashable {
         return HashedType.of(type)?.hash ?? .text
     }
 
-    private func stand(of part: Part) -> SQL {
-        guard hash(of: part) != .text, let stand = part.type.flatMap(HashedType.of)?.stand else { return "::text, ''" }
-        return ", \(SQL(trusting: stand))"
+    /// What stands for NULL; nil where that is taken as an empty text.
+    private func stand(of part: Part) -> SQL? {
+        guard hash(of: part) != .text else { return nil }
+        return part.type.flatMap(HashedType.of).map { SQL(trusting: $0.stand) }
     }
 
     private var innermost: SQL {
@@ -96,7 +97,7 @@ struct RowHash: Sendable, Hashable {
 
     /// The first 64 bits of SHA-256 over a row of texts, whose quoting tells NULL from an empty string.
     private var digest: SQL {
-        let values = SQL.joined(parts.map { "t.\($0.name)::text" })
+        let values = SQL.joined(parts.map { "CASE num_nulls(t.\($0.name)) WHEN 0 THEN concat(t.\($0.name)) END" })
         let bytes: SQL = "sha256(convert_to(ROW(\(values))::text, 'UTF8'))"
         return "('x' || encode(substr(\(bytes), 1, 8), 'hex'))::bit(64)::int8"
     }
