@@ -35,7 +35,7 @@ struct RandomMove {
             try await writers.write(20)
             try await migrate(writers)
         }
-        if ending == .rollback { try await must("abort", "--keep-copy") }
+        if log.description.contains(Self.cameBack) { try await must("abort", "--keep-copy") }
         try await nothingIsLeft(before: before)
     }
 
@@ -54,7 +54,16 @@ struct RandomMove {
         }
         let said = "martlet migrate \(options) ended with \(migration.status): \(migration.output)\(migration.error)"
         if let failure = failure.withLock(\.self) { throw RandomMoveFailure("\(failure)\n\(said)") }
-        guard migration.status == 0 else { throw RandomMoveFailure(said) }
+        guard migration.status == 0 else {
+            // Whether it was an accident of the moment is worth knowing.
+            let again = try await move.run("migrate", options) { process in
+                try await eventually("the move follows changes", within: .seconds(60)) {
+                    try await move.isFollowing() || !Self.isRunning(process)
+                }
+                kill(process, SIGTERM)
+            }
+            throw RandomMoveFailure("\(said)\nmartlet migrate again ended with \(again.status): \(again.error)")
+        }
     }
 
     private func follow(_ process: Int32, _ early: RandomWriters) async throws {
@@ -75,15 +84,15 @@ struct RandomMove {
     }
 
     private func end(_ process: Int32) async throws {
+        var keepsWayBack = true
         switch ending {
         case .abort: return try await must("abort")
-        case .finish: try await must("cutover")
-        case .rollback: try await must("cutover")
+        case .finish, .rollback: keepsWayBack = try await cutOver()
         case .finishUnderLoad:
             try await withRandomWriters(writers, of: schema, seed: seed + 7, at: move.source, preparing: false) {
                 late in
                 try await late.write(3)
-                try await must("cutover")
+                keepsWayBack = try await cutOver()
                 try await late.stop()
                 log.note(
                     "cut over beside \(late.committed) of \(late.transactions) transactions; refused \(late.refusals)"
@@ -102,14 +111,30 @@ struct RandomMove {
                 throw RandomMoveFailure("a statement of the workload failed: \(fault)")
             }
         }
+        guard keepsWayBack else { return try await must("finish") }
         guard Self.isRunning(process) else { return }
         try await mustBeEqual("on the way back")
         if ending == .rollback {
             try await must("rollback")
+            log.note(Self.cameBack)
             try await mustBeCopied("after the rollback", withSequences: true)
         } else {
             try await must("finish")
         }
+    }
+
+    private static let cameBack = "came back to the old server"
+
+    /// Cuts over; false when that was possible only without a way back.
+    private func cutOver() async throws -> Bool {
+        let outcome = try await move.run("cutover")
+        if outcome.status == 0 { return true }
+        guard majors.target >= 18, outcome.error.contains("can be named by nothing but the whole row") else {
+            throw RandomMoveFailure("martlet cutover ended with \(outcome.status): \(outcome.output)\(outcome.error)")
+        }
+        log.note("there is no way back")
+        try await must("cutover", "--no-rollback")
+        return false
     }
 
     private func must(_ command: String, _ options: String...) async throws {

@@ -188,7 +188,7 @@ struct Crossing: Sendable {
                 try server.keepEventTriggersQuiet()
                 let objects = SourceObjects(names: names, side: .target)
                 try await objects.ensureIdentities(of: target, on: server, journal: journal)
-                try objects.makePublication(of: target, on: server, journal: journal)
+                try await objects.makePublication(of: target, on: server, journal: journal)
                 let slot = names.reverseSlot
                 let object = Journal.Object(
                     side: .target,

@@ -64,7 +64,7 @@ struct SourceObjects {
     /// Makes the publication: the tables by name, partitioned ones as a whole, all columns, the rows that are moved.
     ///
     /// It must be there before the slot: the output plugin looks it up as of the time of each change.
-    func makePublication(of selection: Selection, on server: Connection, journal: Connection) throws {
+    func makePublication(of selection: Selection, on server: Connection, journal: Connection) async throws {
         let object = Journal.Object(
             side: side,
             kind: "publication",
@@ -79,9 +79,11 @@ struct SourceObjects {
             return "\(table.kind == .partitioned ? "" : "ONLY " as SQL)\(table.name)\(filter)"
         }
         let tables: SQL = list.isEmpty ? "" : " FOR TABLE \(.joined(list))"
-        try server.execute(
-            "CREATE PUBLICATION \(names.publication)\(tables) WITH (publish_via_partition_root = true)"
-        )
+        try await Gate.patient.pass(server) {
+            try server.execute(
+                "CREATE PUBLICATION \(names.publication)\(tables) WITH (publish_via_partition_root = true)"
+            )
+        }
     }
 
     /// Writes down a slot that is to be made.

@@ -101,7 +101,7 @@ struct Conductor: Sendable {
             try await withNeutralConnection(to: endpoints.source) { source in
                 try source.keepEventTriggersQuiet()
                 try await objects.ensureIdentities(of: selection, on: source, journal: journal)
-                try objects.makePublication(of: selection, on: source, journal: journal)
+                try await objects.makePublication(of: selection, on: source, journal: journal)
                 try objects.note(slot: run.names.slot, journal: journal)
                 // A slot that an earlier try left has no snapshot any more.
                 try source.execute(SourceObjects.dropSlot(run.names.slot))

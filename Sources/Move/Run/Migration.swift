@@ -288,6 +288,9 @@ struct Reporter {
             return true
         } catch let error as PostgresError where ["42P01", "3F000"].contains(error.sqlState) {
             return false
+        } catch let error as PostgresError where error.isTransient {
+            // The journal is just being dropped, which locks its tables one after the other.
+            return true
         }
     }
 

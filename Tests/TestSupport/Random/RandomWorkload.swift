@@ -189,6 +189,8 @@ public struct RandomWorkload: Sendable {
             let column = table.columns.first(where: \.isPlain)
         else { return insertion + " ON CONFLICT DO NOTHING" }
         let target = SQL.joined(table.identity.map { "\($0.name)" })
+        // A table may be called so itself.
+        guard table.name.name != "excluded" else { return insertion + " ON CONFLICT DO NOTHING" }
         return "\(insertion) ON CONFLICT (\(target)) DO UPDATE SET \(column.name) = EXCLUDED.\(column.name)"
     }
 
