@@ -25,6 +25,38 @@ struct TruncateTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `pitfall 5: tables that are truncated together keep their foreign key, though one was copied before`()
+        async throws
+    {
+        let definitions: SQL = """
+            CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 1000);
+            CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent, filler text DEFAULT repeat('x', 200));
+            INSERT INTO child SELECT n, n % 1000 + 1 FROM generate_series(1, 200000) AS n
+            """
+        try await withMoveFromOwnServer(of: definitions) { move in
+            let migration = try await move.run("migrate", ["--jobs", "1"]) { process in
+                let copied: SQL = "SELECT state FROM martlet.table_load WHERE name = 'child'"
+                let isThere: SQL =
+                    "SELECT to_regclass('public.child') IS NOT NULL AND to_regclass('martlet.table_load') IS NOT NULL"
+                try await eventually("the child is being copied") {
+                    guard try await ask(move.target, isThere) == "t" else { return false }
+                    return try await ask(move.target, "SELECT EXISTS (SELECT FROM pg_stat_progress_copy)") == "t"
+                }
+                try await withConnection(to: move.source) { session in
+                    // The smaller table waits for its copy until both are empty.
+                    try session.execute("BEGIN; LOCK TABLE parent IN ACCESS EXCLUSIVE MODE")
+                    try await eventually("the child is copied") { try await ask(move.target, copied) != "waiting" }
+                    try session.execute("TRUNCATE parent, child; COMMIT")
+                }
+                try await move.untilFollowing(process)
+                try await move.mustBeEqual()
+                try await move.must("abort")
+            }
+            #expect(migration.status == 0, "\(migration.output)\(migration.error)")
+        }
+    }
+
     private func follow(_ move: TestMove) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
