@@ -58,6 +58,7 @@ import Testing
         Pair(type: "timestamptz", value: "294276-12-31 23:59:59+00", other: "infinity"),
         Pair(type: "timestamptz", value: "4713-01-01 00:00:00+00 BC", other: "2024-01-01 00:00:00+00"),
         Pair(type: "interval", value: "1 mon", other: "30 days"),
+        Pair(type: "bpchar", value: "a", other: "a "),
         Pair(type: "inet", value: "10.0.0.1/8", other: "10.0.0.1/9"),
         Pair(type: "cidr", value: "10.0.0.0/8", other: "10.0.0.0/9"),
         Pair(type: "macaddr", value: "08:00:2b:01:02:03", other: "08:00:2b:01:02:04"),

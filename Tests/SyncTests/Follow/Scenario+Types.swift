@@ -91,6 +91,20 @@ extension Scenario {
             ]
         ),
         Scenario(
+            title: "rows without a key that differ in blanks at the end",
+            tables: """
+                CREATE DOMAIN padded AS bpchar; CREATE TABLE b (c bpchar, d padded, e bpchar[], n int);
+                ALTER TABLE b REPLICA IDENTITY FULL
+                """,
+            rows: """
+                INSERT INTO b VALUES ('a', 'b', '{a}', 1), ('a ', 'b', '{a}', 1), ('a', 'b ', '{a}', 1), ('a', 'b', '{"a "}', 1)
+                """,
+            changes: [
+                "UPDATE b SET n = 2 WHERE concat(c) = 'a '", "DELETE FROM b WHERE concat(d) = 'b '",
+                "UPDATE b SET n = 3 WHERE e::text = '{\"a \"}'",
+            ]
+        ),
+        Scenario(
             title: "pitfall 15: domains that refuse NULL",
             tables: """
                 CREATE DOMAIN must AS text NOT NULL; CREATE DOMAIN should AS must CHECK (VALUE IS DISTINCT FROM 'x');
