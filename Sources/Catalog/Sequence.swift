@@ -54,7 +54,10 @@ public struct Sequence: Sendable, Hashable {
     /// Beyond a thousand it takes no more than the hundredth part of what is left, and never more than half.
     public func value(ahead draws: Int64) -> Int64? {
         let at = lastValue ?? start
-        guard let left = steps(from: at, to: increment > 0 ? maximum : minimum), left > 1 else { return nil }
+        // Nearly the whole range of bigint is more than a difference can hold.
+        let (distance, isOver) = (increment > 0 ? maximum : minimum).subtractingReportingOverflow(at)
+        let left = (isOver ? Int64.max / 2 * increment.signum() : distance) / increment
+        guard left > 1 else { return nil }
         let wanted = draws > left / 10 ? left : draws * 10
         return at + min(max(1000, min(wanted, left / 100)), left / 2) * increment
     }
