@@ -103,23 +103,8 @@ extension Connection {
             unsafe PQresultErrorField(result, code).map { unsafe String(cString: $0) }
         }
         // libpq's own errors have no fields.
-        guard let message = field(martlet_diag_message), let sqlState = field(martlet_diag_sqlstate) else {
-            return libpqFailure()
-        }
-        var error = PostgresError(
-            message,
-            detail: field(martlet_diag_detail),
-            hint: field(martlet_diag_hint),
-            sqlState: sqlState
-        )
-        error.position = field(martlet_diag_position).flatMap { Int($0) }
-        error.context = field(martlet_diag_context)
-        error.column = field(martlet_diag_column)
-        error.constraint = field(martlet_diag_constraint)
-        if let schema = field(martlet_diag_schema), let table = field(martlet_diag_table) {
-            error.table = QualifiedName(schema: schema, name: table)
-        }
-        return error
+        guard field(martlet_diag_sqlstate) != nil else { return libpqFailure() }
+        return PostgresError(fields: field)
     }
 
     /// What failed without a word from the server: the session broke (08006), or libpq refused a call.
@@ -163,6 +148,25 @@ extension Connection {
                 unsafe offset.flatMap { unsafe buffer.baseAddress?.advanced(by: $0) }
             }
             return unsafe body(pointers)
+        }
+    }
+}
+
+extension PostgresError {
+    /// Takes over what the server said; a field is asked for by the byte that stands for it.
+    init(fields field: (Int32) -> String?) {
+        self.init(
+            field(martlet_diag_message) ?? "the server failed without a word",
+            detail: field(martlet_diag_detail),
+            hint: field(martlet_diag_hint),
+            sqlState: field(martlet_diag_sqlstate)
+        )
+        position = field(martlet_diag_position).flatMap { Int($0) }
+        context = field(martlet_diag_context)
+        column = field(martlet_diag_column)
+        constraint = field(martlet_diag_constraint)
+        if let schema = field(martlet_diag_schema), let name = field(martlet_diag_table) {
+            table = QualifiedName(schema: schema, name: name)
         }
     }
 }

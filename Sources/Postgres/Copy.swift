@@ -61,8 +61,8 @@ extension Connection {
 
     /// Copies rows from one server to another without looking at them, and returns the number that the target took.
     ///
-    /// Bytes go from libpq's buffer of the source into one buffer of 128 KiB and from there to the
-    /// target: small rows are sent together, which spares the target a quarter of its work.
+    /// Bytes go from one buffer of the source into one of 128 KiB and from there to the target: small
+    /// rows are sent together, which spares the target a quarter of its work, and a large one in pieces.
     /// `sourceSQL` is a `COPY … TO STDOUT` that runs on `source`. `progress` gets the rows and the
     /// bytes that were read since its last call, about every 128 KiB.
     ///
@@ -76,10 +76,10 @@ extension Connection {
         try copyIn(sql) { writer throws(PostgresError) in
             var rows = 0
             var bytes = 0
-            _ = try unsafe source.copyOut(sourceSQL) { message throws(PostgresError) in
-                let flushed = try unsafe writer.write(message)
-                rows += 1
-                bytes += message.count
+            _ = try unsafe source.copyOutInPieces(sourceSQL) { piece, isStart throws(PostgresError) in
+                let flushed = try unsafe writer.write(piece)
+                rows += isStart ? 1 : 0
+                bytes += piece.count
                 if flushed {
                     try progress(rows, bytes)
                     (rows, bytes) = (0, 0)

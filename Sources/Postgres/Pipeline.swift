@@ -31,10 +31,11 @@ extension Connection {
 public final class Pipeline {
     private static let limit = 1 << 20
 
-    private let connection: Connection
+    let connection: Connection
     private var expected: [(rows: Int?, tag: UInt64)] = []
     private var bytesInFlight = 0
-    private var failure: PostgresError?
+    /// The first failure since the last synchronization.
+    private(set) var failure: PostgresError?
 
     /// Set before a statement is sent, it tells afterwards which one failed.
     public var tag: UInt64 = 0
@@ -101,6 +102,15 @@ public final class Pipeline {
 
     /// Waits for the results of everything sent so far, and throws the first failure among them.
     public func synchronize() throws(PostgresError) {
+        try settle()
+        if let failure {
+            self.failure = nil
+            throw failure
+        }
+    }
+
+    /// As ``synchronize()``, and keeps the failure for it.
+    func settle() throws(PostgresError) {
         if connection.canceller.isCancelled { throw .cancelled }
         guard unsafe PQpipelineSync(connection.handle) == 1 else { throw failure ?? connection.libpqFailure() }
         try readResults()
@@ -109,10 +119,12 @@ public final class Pipeline {
             unsafe PQclear(result)
             if isSync { break }
         }
-        if let failure {
-            self.failure = nil
-            throw failure
-        }
+    }
+
+    /// Keeps the failure of a statement that was sent with the present tag for the next ``synchronize()``.
+    func note(_ failure: PostgresError) {
+        self.failure = failure
+        failedTag = tag
     }
 
     private func makeRoom(for size: Int) throws(PostgresError) {
@@ -167,7 +179,7 @@ extension PostgresError {
     /// The SQLSTATE of a statement that changed another number of rows than it must; PL/pgSQL's `no_data_found`.
     public static let wrongRowCount = "P0002"
 
-    fileprivate static func rowCount(_ affected: Int, expected: Int) -> PostgresError {
+    static func rowCount(_ affected: Int, expected: Int) -> PostgresError {
         PostgresError("\(affected) rows were changed where \(expected) must be", sqlState: wrongRowCount)
     }
 }

@@ -43,13 +43,15 @@ extension Connection {
     ///
     /// Transactions whose commit record begins before `start` are left out. A position before what
     /// the slot has confirmed is *silently* moved forward by the server, so check it before. Values
-    /// come as text, or with `isBinary` as their types' send functions write them. The connection
-    /// serves for nothing else afterwards.
+    /// come as text, or with `isBinary` as their types' send functions write them. A change of
+    /// `largeChange` bytes or more comes in pieces, unless only libpq can read the session's bytes
+    /// (see ``Transport``). The connection serves for nothing else afterwards.
     public func startReplication(
         slot: Identifier,
         publication: Identifier,
         from start: LSN,
-        isBinary: Bool
+        isBinary: Bool,
+        largeChange: Int = 4 << 20
     ) throws(PostgresError) -> ReplicationStream {
         try waiting { () throws(PostgresError) in
             // The grammar of replication commands knows no E'' and no backslash: only the quote is doubled.
@@ -60,6 +62,11 @@ extension Connection {
                 (proto_version '1', publication_names \(names)\(options))
                 """
             try Self.refuseZeroBytes(in: [sql.text])
+            if let transport = Transport(of: self) {
+                let messages = ServerMessages(transport, wholeLimit: ReplicationStream.headerSize + largeChange)
+                try startStream(sql, messages)
+                return ReplicationStream(connection: self, messages: messages)
+            }
             let result = unsafe PQexec(handle, sql.text)
             guard unsafe PQresultStatus(result) == PGRES_COPY_BOTH else {
                 _ = try unsafe rows(of: result)
@@ -69,23 +76,46 @@ extension Connection {
             return ReplicationStream(connection: self)
         }
     }
+
+    private func startStream(_ sql: SQL, _ messages: ServerMessages) throws(PostgresError) {
+        try messages.transport.write(query: sql)
+        var failure: PostgresError?
+        while true {
+            guard case .message(let kind, let body) = try unsafe messages.wait() else { continue }
+            switch kind {
+            case UInt8(ascii: "W"): return
+            case UInt8(ascii: "E"): failure = unsafe PostgresError(response: body)
+            case UInt8(ascii: "Z"): throw failure ?? PostgresError("the server did not start to stream")
+            default: break
+            }
+        }
+    }
 }
 
 /// What a server streams out of a slot.
 public final class ReplicationStream {
-    /// A message of the server; `payload` is libpq's memory, valid only while the handler runs.
+    /// A message of the server; its bytes are valid only while the handler runs.
     @unsafe public enum Message {
         /// A message of the output plugin.
         case change(walStart: LSN, payload: UnsafeRawBufferPointer)
+        /// The next bytes of one that is too large to be held: of `length` bytes, those from `offset` on. None comes between.
+        case piece(walStart: LSN, bytes: UnsafeRawBufferPointer, offset: Int, length: Int)
         /// The server has sent everything up to `walEnd`; it may want an answer.
         case keepalive(walEnd: LSN, wantsReply: Bool)
     }
 
-    private let connection: Connection
-    private var descriptor: Int32 { unsafe PQsocket(connection.handle) }
+    /// 'w', start of the data, end of the log, clock: 1 + 3 × 8 bytes, then the payload (manual, "XLogData").
+    fileprivate static let headerSize = 25
 
-    fileprivate init(connection: Connection) {
+    private let connection: Connection
+    /// nil where libpq has to read.
+    private let messages: ServerMessages?
+    /// The position of the change that comes in pieces.
+    private var walStart = LSN.zero
+
+    fileprivate init(connection: Connection, messages: ServerMessages? = nil) {
         self.connection = connection
+        self.messages = messages
     }
 
     /// Handles every message that has come, then returns; in a stream in full flow, every 2 ms.
@@ -107,26 +137,9 @@ public final class ReplicationStream {
             any = true
         } while ContinuousClock.now < end
         if any { return true }
-        var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var interest = unsafe pollfd(fd: PQsocket(connection.handle), events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
         return try unsafe readSocket(handler)
-    }
-
-    /// Handles what lies in the socket; false when that was nothing.
-    private func readSocket(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
-        var any = false
-        // Not without end: what has come is to be published, and the server wants to hear of us.
-        for _ in 0..<64 {
-            // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
-            for _ in 0..<(connection.isEncrypted ? 2 : 1) {
-                guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
-            }
-            let bytes = try unsafe drain(handler)
-            any = any || bytes > 0
-            // libpq reads 16 KiB at a time: when that was full, more lies in the socket.
-            guard bytes > 8 << 10 else { break }
-        }
-        return any
     }
 
     /// Tells the server how far we are (manual, "Standby status update").
@@ -134,27 +147,112 @@ public final class ReplicationStream {
     /// The server may throw away its log before `flushed`, and will not send transactions that
     /// committed before it again. With `wantsReply` it answers with a keepalive at once.
     public func sendStatus(received: LSN, flushed: LSN, wantsReply: Bool = false) throws(PostgresError) {
-        var bytes: [UInt8] = [UInt8(ascii: "r")]
-        func append(_ value: UInt64) {
-            unsafe withUnsafeBytes(of: value.bigEndian) { unsafe bytes.append(contentsOf: $0) }
+        var status: [UInt8] = [UInt8(ascii: "r")]
+        status.append(bigEndian: received.value)
+        status.append(bigEndian: flushed.value)
+        status.append(bigEndian: flushed.value)
+        status.append(bigEndian: Int64(Date().timeIntervalSince1970 - 946_684_800) * 1_000_000)
+        status.append(wantsReply ? 1 : 0)
+        guard let messages else { return try sendByLibpq(status) }
+        var message = [ServerMessages.copyData]
+        message.append(bigEndian: UInt32(4 + status.count))
+        try messages.transport.write(message + status)
+    }
+
+    // MARK: Our own reading
+
+    /// Handles what lies in the socket; false when that was nothing.
+    private func readSocket(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
+        guard let messages else { return try unsafe readByLibpq(handler) }
+        var any = false
+        // Not without end: what has come is to be published, and the server wants to hear of us.
+        for _ in 0..<16 {
+            let bytes = try messages.fill()
+            any = try unsafe drain(handler) > 0 || any || bytes > 0
+            guard bytes > 64 << 10 else { break }
         }
-        append(received.value)
-        append(flushed.value)
-        append(flushed.value)
-        append(UInt64(bitPattern: Int64(Date().timeIntervalSince1970 - 946_684_800) * 1_000_000))
-        bytes.append(wantsReply ? 1 : 0)
-        let sent = unsafe bytes.withUnsafeBytes { buffer in
-            unsafe PQputCopyData(
-                connection.handle,
-                buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
-                Int32(buffer.count)
-            )
+        return any
+    }
+
+    /// Handles what is in memory, and returns how many messages and pieces that was.
+    private func drain(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Int {
+        guard let messages else { return try unsafe drainLibpq(handler) }
+        var count = 0
+        while let event = try unsafe messages.next() {
+            count += 1
+            switch unsafe event {
+            case .message(ServerMessages.copyData, let body):
+                if let message = unsafe Self.parse(body) { try unsafe handler(message) }
+            case .message(UInt8(ascii: "E"), let fields): throw unsafe PostgresError(response: fields)
+            case .message(let kind, _) where "cCZ".utf8.contains(kind):
+                throw messages.transport.lost("The server ended the stream.")
+            case .message: break
+            case .piece(let bytes, let offset, let length):
+                try unsafe takePiece(bytes, offset: offset, length: length, handler)
+            }
         }
-        guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.libpqFailure() }
+        return count
+    }
+
+    private func takePiece(
+        _ bytes: UnsafeRawBufferPointer,
+        offset: Int,
+        length: Int,
+        _ handler: (Message) throws(PostgresError) -> Void
+    ) throws(PostgresError) {
+        let header = Self.headerSize
+        var payload = unsafe bytes
+        if offset == 0 {
+            guard unsafe bytes[0] == UInt8(ascii: "w") else {
+                throw messages?.transport.lost("The server sent a message that is not known.") ?? .cancelled
+            }
+            walStart = unsafe Self.position(in: bytes, at: 1)
+            unsafe payload = UnsafeRawBufferPointer(rebasing: bytes[header...])
+        }
+        let piece = unsafe Message.piece(
+            walStart: walStart,
+            bytes: payload,
+            offset: max(offset - header, 0),
+            length: length - header
+        )
+        try unsafe handler(piece)
+    }
+
+    private static func parse(_ bytes: UnsafeRawBufferPointer) -> Message? {
+        switch unsafe bytes.first {
+        case UInt8(ascii: "w") where bytes.count >= headerSize:
+            let payload = unsafe UnsafeRawBufferPointer(rebasing: bytes[headerSize...])
+            return unsafe .change(walStart: position(in: bytes, at: 1), payload: payload)
+        case UInt8(ascii: "k") where bytes.count >= 18:
+            return unsafe .keepalive(walEnd: position(in: bytes, at: 1), wantsReply: bytes[17] == 1)
+        default:
+            return nil
+        }
+    }
+
+    private static func position(in bytes: UnsafeRawBufferPointer, at offset: Int) -> LSN {
+        unsafe LSN(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+    }
+
+    // MARK: By libpq
+
+    private func readByLibpq(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
+        var any = false
+        for _ in 0..<64 {
+            // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
+            for _ in 0..<(connection.isEncrypted ? 2 : 1) {
+                guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
+            }
+            let bytes = try unsafe drainLibpq(handler)
+            any = any || bytes > 0
+            // libpq reads 16 KiB at a time: when that was full, more lies in the socket.
+            guard bytes > 8 << 10 else { break }
+        }
+        return any
     }
 
     /// Handles what libpq has read, and returns how many bytes that was.
-    private func drain(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Int {
+    private func drainLibpq(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Int {
         var total = 0
         while true {
             var start: UnsafeMutablePointer<CChar>?
@@ -179,18 +277,11 @@ public final class ReplicationStream {
         return connection.libpqFailure()
     }
 
-    private static func parse(_ bytes: UnsafeRawBufferPointer) -> Message? {
-        func position(at offset: Int) -> LSN {
-            unsafe LSN(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+    private func sendByLibpq(_ status: [UInt8]) throws(PostgresError) {
+        let sent = unsafe status.withUnsafeBytes { buffer in
+            let start = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+            return unsafe PQputCopyData(connection.handle, start, Int32(buffer.count))
         }
-        switch unsafe bytes[0] {
-        case UInt8(ascii: "w") where bytes.count >= 25:
-            // 'w', start of the data, end of the log, clock: 1 + 3 × 8 bytes, then the payload.
-            return unsafe .change(walStart: position(at: 1), payload: UnsafeRawBufferPointer(rebasing: bytes[25...]))
-        case UInt8(ascii: "k") where bytes.count >= 18:
-            return unsafe .keepalive(walEnd: position(at: 1), wantsReply: bytes[17] == 1)
-        default:
-            return nil
-        }
+        guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.libpqFailure() }
     }
 }

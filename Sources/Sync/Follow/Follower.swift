@@ -290,7 +290,9 @@ private func startReplication(
                 slot: plan.slot,
                 publication: plan.publication,
                 from: from,
-                isBinary: plan.isBinary
+                isBinary: plan.isBinary,
+                // Whatever is no row, such as the description of a table, comes whole.
+                largeChange: max(Spool.largeChange, 1 << 20)
             )
         } catch  where error.sqlState == "55006" && ContinuousClock.now < deadline {
             // "replication slot is active for PID": object_in_use.

@@ -3,18 +3,19 @@ import Postgres
 extension Lane {
     /// Takes one change: into the table's set, or straight to the server where the order counts.
     func change(
-        _ payload: UnsafeRawBufferPointer,
+        _ frame: SpoolReader.Frame,
         _ table: LaneTable,
         _ statements: ApplyStatements
     ) throws(PostgresError) {
-        let kind = PgOutput.kind(of: payload)
+        let kind = PgOutput.kind(of: frame.payload)
         pipeline.tag = UInt64(table.relation)
-        var row = PgOutput.Row(payload)
-        complete(&row, of: table)
-        guard payload.count < Self.largeChange else {
+        if let large = frame.large {
+            // It goes alone, after what came before it.
             try send(table, statements)
-            return try sendRow(kind, row, table, statements)
+            return try sendRow(kind, LargeRow(large, in: spool), table, statements)
         }
+        var row = PgOutput.Row(frame.payload)
+        complete(&row, of: table)
         guard table.mode == .folded else {
             return try changeInOrder(kind, row, table, statements)
         }
@@ -47,9 +48,6 @@ extension Lane {
         try send(table, statements)
         try sendRow(kind, row, table, statements)
     }
-
-    /// A change of this size goes alone and is not copied into a set: it may be a gigabyte.
-    private static let largeChange = 4 << 20
 
     /// Gives the new tuple the values that were not sent because they did not change, where the old tuple has them.
     ///

@@ -161,17 +161,17 @@ final class Lane {
         case .insert, .update, .delete:
             let relation = PgOutput.relation(of: frame.payload)
             guard let entry = try counted(relation), !void.contains(relation) else { return }
-            try change(frame.payload, entry.table, entry.statements)
+            try change(frame, entry.table, entry.statements)
             group.changes += 1
             group.allChanges += 1
-            group.bytes += frame.payload.count
+            group.bytes += frame.length
             if group.changes >= Self.groupRows || group.bytes >= Self.groupBytes { try sendWithinTransaction() }
         case .truncate:
             let message = PgOutput.Truncate(frame.payload)
             void.subtract(message.relations)
             try truncate(message)
-        case .message: note(PgOutput.Message(frame.payload))
-        case .origin, .type, nil: break
+        case .message where frame.large == nil: note(PgOutput.Message(frame.payload))
+        case .message, .origin, .type, nil: break
         }
     }
 

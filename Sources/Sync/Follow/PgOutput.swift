@@ -15,6 +15,9 @@ enum PgOutput {
         case delete = 0x44  // D
         case truncate = 0x54  // T
         case message = 0x4D  // M
+
+        /// Whether the message is a change of one row.
+        var isOfRow: Bool { self == .insert || self == .update || self == .delete }
     }
 
     @inline(__always)

@@ -30,6 +30,8 @@ struct Receiver {
                 switch message {
                 case .change(let lsn, let payload):
                     try writer.append(payload, lsn: lsn)
+                case .piece(let lsn, let bytes, let offset, let length):
+                    try writer.append(piece: bytes, offset: offset, length: length, lsn: lsn)
                 case .keepalive(let end, let reply):
                     // Between two transactions there is nothing before `end` that was not sent.
                     writer.advance(to: end)

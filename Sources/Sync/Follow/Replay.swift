@@ -24,6 +24,10 @@ struct Replay {
         case .insert, .update, .delete:
             let relation = PgOutput.relation(of: frame.payload)
             guard let entry = try entry(relation, base), !void.contains(relation) else { return }
+            if let large = frame.large {
+                let row = try LargeRow(large, in: lane.spool)
+                return try lane.sendRow(kind, row, entry.table, entry.statements)
+            }
             var row = PgOutput.Row(frame.payload)
             lane.complete(&row, of: entry.table)
             try lane.sendRow(kind, row, entry.table, entry.statements)
@@ -51,13 +55,10 @@ struct Replay {
     static func explain(_ error: PostgresError, at offset: UInt64, lane: Lane) -> (PostgresError, UInt32?) {
         var reader = SpoolReader(spool: lane.spool, from: offset)
         // The explanation is an extra: without the frame the server's own words have to do.
-        guard let frame = try? reader.next(), let kind = PgOutput.kind(of: frame.payload),
-            [.insert, .update, .delete].contains(kind),
+        guard let frame = try? reader.next(), let kind = PgOutput.kind(of: frame.payload), kind.isOfRow,
             let entry = lane.tables[PgOutput.relation(of: frame.payload)]
         else { return (error, nil) }
-        let row = PgOutput.Row(frame.payload)
-        let tuple = row.old ?? row.new
-        let key = tuple.map { RowKey.describe($0, of: entry.table, format: lane.configuration.format) } ?? ""
+        let key = key(of: frame, in: entry.table, spool: lane.spool)
         var explained = error.explained(
             as: "could not apply \(kind.verb) of table \"\(entry.table.name)\" at \(frame.lsn)",
             hint: Refusal.hint(for: error, table: entry.table)
@@ -65,6 +66,19 @@ struct Replay {
         explained.detail = "Row \(key). \(explained.detail ?? "")\(Refusal.detail(for: error, table: entry.table))"
         explained.table = entry.table.name
         return (explained, entry.table.relation)
+    }
+
+    private static func key(of frame: SpoolReader.Frame, in table: LaneTable, spool: Spool) -> String {
+        if let large = frame.large {
+            let row = try? LargeRow(large, in: spool)
+            guard let row, let tuple = row.old ?? row.new else { return "" }
+            return RowKey.describe(tuple, of: table) { try? row.message.bytes(of: $0) }
+        }
+        let row = PgOutput.Row(frame.payload)
+        guard let tuple = row.old ?? row.new else { return "" }
+        var slices: ContiguousArray<Tuple.Slice> = []
+        Tuple.slice(tuple, into: &slices)
+        return RowKey.describe(slices, of: table) { Array(tuple[$0.offset..<$0.offset + $0.length]) }
     }
 }
 
@@ -80,14 +94,15 @@ extension PgOutput.Kind {
 
 /// Shows the key of a row to people.
 enum RowKey {
-    static func describe(_ tuple: UnsafeRawBufferPointer, of table: LaneTable, format: ValueFormat) -> String {
-        var slices: ContiguousArray<Tuple.Slice> = []
-        Tuple.slice(tuple, into: &slices)
+    static func describe(
+        _ slices: ContiguousArray<Tuple.Slice>,
+        of table: LaneTable,
+        bytes: (Tuple.Slice) -> [UInt8]?
+    ) -> String {
         let parts = table.keyPlaces.map { place in
-            let slice = slices[place]
-            let bytes = UnsafeRawBufferPointer(rebasing: tuple[slice.offset..<slice.offset + slice.length])
             let column = table[place]
-            return "\(column.name.name)=\(text(bytes, slice, type: column.type))"
+            let value = (bytes(slices[place]) ?? []).withUnsafeBytes { text($0, slices[place], type: column.type) }
+            return "\(column.name.name)=\(value)"
         }
         return parts.isEmpty ? "(no key)" : "(" + parts.joined(separator: ", ") + ")"
     }

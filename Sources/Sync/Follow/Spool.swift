@@ -14,6 +14,12 @@ import Synchronization
 ///     4 bytes  length of the payload      8 bytes  LSN the server gave
 ///     4 bytes  CRC-32C of LSN and payload      …   the message of the output plugin
 ///
+/// A change too large to be held in memory is one frame, too, whose payload lies in pieces that are each checked by themselves:
+///
+///     4 bytes  length of the payload, with the highest bit set      8 bytes  LSN the server gave
+///     4 bytes  CRC-32C of length, LSN and the size of a piece       4 bytes  size of a piece; the last may be shorter
+///     then for each piece: 4 bytes CRC-32C, and its bytes
+///
 /// Every segment begins with the Relation messages known so far, so that older segments can be removed, and with
 /// a mark: a frame that says by its LSN up to where the log is complete. More marks follow what keepalives tell
 /// between transactions: what the server was allowed to forget must be known again after a restart.
@@ -22,6 +28,17 @@ import Synchronization
 /// what is there, cuts off what follows the last complete transaction, and says where to go on.
 final class Spool: Sendable {
     static let headerSize = 16
+    static let largeHeaderSize = 20
+    /// What marks the length of a large frame.
+    static let largeMark: UInt32 = 1 << 31
+
+    /// A change of so many bytes goes to the target in pieces, and is never in memory as a whole; a test sets it low.
+    static let largeChange =
+        ProcessInfo.processInfo.environment["MARTLET_LARGE_CHANGE"].flatMap { Int($0) } ?? 4 << 20
+
+    /// How many bytes of a large frame are checked at once.
+    static let pieceSize = min(max(largeChange, 8), 64 << 10)
+
     /// The message of a frame that tells only how far the log is complete: one zero byte, which `pgoutput` never sends.
     static let mark: [UInt8] = [0]
 

@@ -5,12 +5,29 @@ import Postgres
 struct SpoolReader {
     /// One message; `payload` is valid until the next call of ``SpoolReader/next(checking:)``.
     struct Frame {
+        /// The message; of a large one, its first bytes.
         let payload: UnsafeRawBufferPointer
         let lsn: LSN
         /// Where the frame begins in the log.
         let start: UInt64
         /// Where the next one begins.
         let end: UInt64
+        /// Where the message lies, when it is too large to be held.
+        var large: Large?
+
+        /// The length of the whole message.
+        var length: Int { large?.length ?? payload.count }
+    }
+
+    /// A message that lies in the log in pieces.
+    struct Large {
+        /// Where the checksum of the first piece lies.
+        let start: UInt64
+        let length: Int
+        let pieceSize: Int
+
+        var pieceCount: Int { (length + pieceSize - 1) / pieceSize }
+        var end: UInt64 { start + UInt64(length + 4 * pieceCount) }
     }
 
     private let spool: Spool
@@ -44,6 +61,7 @@ struct SpoolReader {
         if isAtEnd { refresh() }
         guard offset < limit.end else { return nil }
         guard let header = try bytes(at: offset, count: Spool.headerSize) else { return try damaged(checking) }
+        guard header.bigEndian(at: 0, as: UInt32.self) & Spool.largeMark == 0 else { return try nextLarge(checking) }
         let length = Int(header.bigEndian(at: 0, as: UInt32.self))
         let sum = header.bigEndian(at: 4, as: UInt32.self)
         guard let whole = try bytes(at: offset, count: Spool.headerSize + length) else { return try damaged(checking) }
@@ -58,9 +76,47 @@ struct SpoolReader {
         )
     }
 
+    private mutating func nextLarge(_ checking: Bool) throws(PostgresError) -> Frame? {
+        guard let header = try bytes(at: offset, count: Spool.largeHeaderSize) else { return try damaged(checking) }
+        let sum = Checksum.crc32c(
+            UnsafeRawBufferPointer(rebasing: header[8...]),
+            seed: Checksum.crc32c(UnsafeRawBufferPointer(rebasing: header[..<4]))
+        )
+        guard sum == header.bigEndian(at: 4, as: UInt32.self) else { return try damaged(checking) }
+        let large = Large(
+            start: offset + UInt64(Spool.largeHeaderSize),
+            length: Int(header.bigEndian(at: 0, as: UInt32.self) & ~Spool.largeMark),
+            pieceSize: Int(header.bigEndian(at: 16, as: UInt32.self))
+        )
+        let (start, lsn) = (offset, LSN(header.bigEndian(at: 8)))
+        guard large.end <= limit.end else { return try damaged(checking) }
+        // At recovery nobody has looked at the pieces yet; later each is checked when it is sent.
+        if checking {
+            for number in 0..<large.pieceCount where try piece(number, of: large) == nil { return nil }
+        }
+        guard let first = try piece(0, of: large) else { return try damaged(checking) }
+        offset = large.end
+        return Frame(payload: first, lsn: lsn, start: start, end: offset, large: large)
+    }
+
+    /// The bytes of a piece, valid until the next call; nil when they are not what was written.
+    mutating func piece(_ number: Int, of large: Large) throws(PostgresError) -> UnsafeRawBufferPointer? {
+        let before = number * large.pieceSize
+        let length = min(large.pieceSize, large.length - before)
+        guard let whole = try bytes(at: large.start + UInt64(before + 4 * number), count: 4 + length),
+            Checksum.crc32c(whole.suffix(at: 4)) == whole.bigEndian(at: 0, as: UInt32.self)
+        else { return nil }
+        return whole.suffix(at: 4)
+    }
+
     private func damaged(_ checking: Bool) throws(PostgresError) -> Frame? {
         guard !checking else { return nil }
-        throw PostgresError(
+        throw isDamaged
+    }
+
+    /// The failure of a reader that does not find what was written.
+    var isDamaged: PostgresError {
+        PostgresError(
             "the spool in \"\(spool.directory.path)\" is damaged at byte \(offset)",
             hint: "Check the disk. To begin again, run martlet abort, then martlet migrate."
         )

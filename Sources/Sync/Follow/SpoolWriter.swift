@@ -3,9 +3,6 @@ import Postgres
 
 /// Appends to a ``Spool``; there is one, and one task uses it.
 final class SpoolWriter {
-    /// A message of this size is not gathered with others: it may be a gigabyte, which memory holds once already.
-    private static let large = 4 << 20
-
     let spool: Spool
     private let buffer = Bytes(capacity: 512 << 10)
     private var descriptor: Int32 = -1
@@ -19,6 +16,10 @@ final class SpoolWriter {
     /// As ``through``, but as the log itself tells it to the next run.
     private var kept = LSN.zero
     private var isInTransaction = false
+
+    /// The large message that has not come whole: where its frame begins, how many bytes are still to come, and the next piece.
+    private var large: (start: UInt64, left: Int)?
+    private let piece = Bytes()
 
     init(spool: Spool) throws(PostgresError) {
         self.spool = spool
@@ -84,10 +85,56 @@ final class SpoolWriter {
             isInTransaction = true
         default: break
         }
-        guard payload.count < Self.large else { return try write(large: payload, lsn: lsn) }
+        if payload.count >= Spool.largeChange, PgOutput.kind(of: payload)?.isOfRow == true {
+            return try append(piece: payload, offset: 0, length: payload.count, lsn: lsn)
+        }
         add(payload, lsn: lsn)
         if buffer.count >= 256 << 10 { try flush() }
     }
+
+    /// Adds the next bytes of a message of `length` bytes that is too large to be held, from `offset` on.
+    ///
+    /// Readers see it when all of it is there; what a crash leaves of it is cut off with its transaction.
+    func append(
+        piece bytes: UnsafeRawBufferPointer,
+        offset: Int,
+        length: Int,
+        lsn: LSN
+    ) throws(PostgresError) {
+        if offset == 0 { try beginLarge(bytes, length: length, lsn: lsn) }
+        guard var large else { throw Self.outOfOrder }
+        var rest = bytes
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Spool.pieceSize - piece.count))
+            piece.append(part)
+            large.left -= part.count
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+            guard piece.count == Spool.pieceSize || large.left == 0 else { continue }
+            buffer.append(bigEndian: Checksum.crc32c(piece.view))
+            buffer.append(piece.view)
+            piece.removeAll()
+            if buffer.count >= 256 << 10 { try flush() }
+        }
+        guard large.left >= 0 else { throw Self.outOfOrder }
+        self.large = large.left > 0 ? large : nil
+    }
+
+    private func beginLarge(_ bytes: UnsafeRawBufferPointer, length: Int, lsn: LSN) throws(PostgresError) {
+        let kind = PgOutput.kind(of: bytes)
+        guard large == nil, kind?.isOfRow == true || kind == .message else { throw Self.outOfOrder }
+        large = (end + UInt64(buffer.count), length)
+        let offset = buffer.extend(by: Spool.largeHeaderSize)
+        buffer.store(bigEndian: Spool.largeMark | UInt32(length), at: offset)
+        buffer.store(bigEndian: lsn.value, at: offset + 8)
+        buffer.store(bigEndian: UInt32(Spool.pieceSize), at: offset + 16)
+        let sum = Checksum.crc32c(buffer.view(offset + 8, 12), seed: Checksum.crc32c(buffer.view(offset, 4)))
+        buffer.store(bigEndian: sum, at: offset + 4)
+    }
+
+    private static let outOfOrder = PostgresError(
+        "the stream brought a large message that cannot be understood",
+        hint: "Run martlet migrate again; it goes on behind the last complete transaction."
+    )
 
     /// Notes that the source has nothing before `lsn` that we do not have.
     func advance(to lsn: LSN) {
@@ -97,14 +144,14 @@ final class SpoolWriter {
     /// Makes what was added readable.
     func publish() throws(PostgresError) {
         try flush()
-        spool.publish(Spool.Published(end: end, through: through))
+        spool.publish(Spool.Published(end: large?.start ?? end, through: through))
     }
 
     /// Makes what was published survive a crash of this machine, and returns how far that is.
     ///
     /// It is also what the next run finds, so the server may forget what lies before it.
     func sync() throws(PostgresError) -> LSN {
-        if !isInTransaction, through > kept { addMark() }
+        if !isInTransaction, large == nil, through > kept { addMark() }
         try publish()
         guard fdatasync(descriptor) == 0 else { throw failure("write") }
         return kept
@@ -122,16 +169,6 @@ final class SpoolWriter {
         buffer.store(bigEndian: lsn.value, at: offset + 8)
         let checked = buffer.view(offset + 8, 8 + payload.count)
         buffer.store(bigEndian: Checksum.crc32c(checked), at: offset + 4)
-    }
-
-    private func write(large payload: UnsafeRawBufferPointer, lsn: LSN) throws(PostgresError) {
-        let offset = buffer.extend(by: Spool.headerSize)
-        buffer.store(bigEndian: UInt32(payload.count), at: offset)
-        buffer.store(bigEndian: lsn.value, at: offset + 8)
-        let sum = Checksum.crc32c(payload, seed: Checksum.crc32c(buffer.view(offset + 8, 8)))
-        buffer.store(bigEndian: sum, at: offset + 4)
-        try flush()
-        try write(payload)
     }
 
     private func note(relation payload: UnsafeRawBufferPointer) {
