@@ -111,7 +111,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["Postgres", "TestSupport"],
+            dependencies: ["Cluster", "Postgres", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -88,6 +88,7 @@ struct ReplicationTests {
                             let end = payload.loadUnaligned(fromByteOffset: 10, as: UInt64.self)
                             position = LSN(UInt64(bigEndian: end))
                         }
+                    case .piece: break
                     case .keepalive:
                         keepalives += 1
                     }
