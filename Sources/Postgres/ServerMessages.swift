@@ -77,10 +77,12 @@ import Foundation
         }
         var total = 0
         while unsafe end < buffer.count {
-            let count = try unsafe transport.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[end...]))
-            if count == 0 { break }
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
+            let count = try unsafe transport.read(into: room)
             end += count
             total += count
+            // To look again at once would keep the server busy with waking us for every few bytes.
+            if count == 0 || count < room.count && !transport.hasRecords { break }
         }
         return total
     }
@@ -124,9 +126,9 @@ extension PostgresError {
     /// Reads an ErrorResponse: fields of one byte that tells which, and a text that ends with a zero byte.
     init(response body: UnsafeRawBufferPointer) {
         var fields: [Int32: String] = [:]
-        for unsafe field in unsafe body.split(separator: 0) {
-            guard let kind = unsafe field.first else { continue }
-            fields[Int32(kind)] = unsafe String(decoding: field.dropFirst(), as: UTF8.self)
+        for field in unsafe Array(body).split(separator: 0) {
+            guard let kind = field.first else { continue }
+            fields[Int32(kind)] = String(decoding: field.dropFirst(), as: UTF8.self)
         }
         self.init(fields: { fields[$0] })
     }

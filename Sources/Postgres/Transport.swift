@@ -15,8 +15,12 @@ import Foundation
     private let canceller: Canceller
     private let encryption: OpenSSL?
 
+    /// With MARTLET_TRANSPORT=libpq nothing goes past libpq: for tests, and where a system's own library behaves otherwise.
+    private static let isWanted = ProcessInfo.processInfo.environment["MARTLET_TRANSPORT"] != "libpq"
+
     /// nil when the bytes are out of reach: what Kerberos encrypts, and a TLS library that libpq hides.
     init?(of connection: Connection) {
+        guard Self.isWanted else { return nil }
         if unsafe PQgssEncInUse(connection.handle) == 1 { return nil }
         if unsafe PQsslInUse(connection.handle) == 1 {
             guard let session = unsafe PQsslStruct(connection.handle, "OpenSSL"),
@@ -30,6 +34,9 @@ import Foundation
         place = connection.target.place
         canceller = connection.canceller
     }
+
+    /// Whether what is read comes in records, so that more may be there when less came than fits.
+    var hasRecords: Bool { encryption != nil }
 
     /// Reads what is there, at most as much as fits; 0 when there is nothing now.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(PostgresError) -> Int {

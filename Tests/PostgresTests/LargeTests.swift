@@ -83,7 +83,11 @@ struct LargeTests {
                         if place == 0 { try pipeline.send("SELECT 1/0") }
                         pipeline.tag = place == 0 ? 8 : 7
                         if place == 1 {
-                            try pipeline.send(insert, streaming: [Self.value("a"), Self.value("x", 500_000), nil], expecting: 1)
+                            try pipeline.send(
+                                insert,
+                                streaming: [Self.value("a"), Self.value("x", 500_000), nil],
+                                expecting: 1
+                            )
                         } else {
                             let id = Self.value(place == 2 ? "none" : "a")
                             try pipeline.send(update, streaming: [id, Self.value("x", 500_000)], expecting: 1)
@@ -135,7 +139,11 @@ struct LargeTests {
             }
             try await withConnection(to: place.with("replication", "database")) { replication in
                 let stream = try replication.startReplication(
-                    slot: "s", publication: "p", from: .zero, isBinary: true, largeChange: 300_000
+                    slot: "s",
+                    publication: "p",
+                    from: .zero,
+                    isBinary: true,
+                    largeChange: 300_000
                 )
                 var (lengths, passed): ([Int], Int) = ([], 0)
                 let deadline = ContinuousClock.now + .seconds(60)

@@ -1,6 +1,6 @@
 public import Cluster
 import Foundation
-import Postgres
+public import Postgres
 import Subprocess
 import SystemPackage
 
@@ -33,6 +33,30 @@ extension Server {
         try await eventually("the server takes encrypted sessions") {
             // Until it has read its settings it refuses.
             (try? await ask(place, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")) == "t"
+        }
+    }
+}
+
+/// Runs `body` with a move between two servers of its own, over TCP; the source is filled before.
+public func withMoveFromOwnServers<Result>(
+    of definitions: SQL,
+    isEncrypted: Bool,
+    _ body: (TestMove) async throws -> Result
+) async throws -> Result {
+    try await withServer(ServerConfiguration(tcp: .anyPort)) { source in
+        try await withServer(ServerConfiguration(tcp: .anyPort)) { target in
+            try await withTemporaryDirectory { directory in
+                var places = (source: source.connection(), target: target.connection(to: "copy"))
+                try await execute(places.source, definitions)
+                try await execute(target.connection(), "CREATE DATABASE copy")
+                if isEncrypted {
+                    try await source.encrypt()
+                    try await target.encrypt()
+                    places.source = places.source.with("sslmode", "require")
+                    places.target = places.target.with("sslmode", "require")
+                }
+                return try await body(TestMove(source: places.source, target: places.target, directory: directory))
+            }
         }
     }
 }

@@ -45,7 +45,10 @@ final class LargeMessage {
         }
     }
 
-    func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type = Number.self) throws(PostgresError)
+    func number<Number: FixedWidthInteger>(
+        at offset: Int,
+        as type: Number.Type = Number.self
+    ) throws(PostgresError)
         -> Number
     {
         try bytes(at: offset, count: MemoryLayout<Number>.size).reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
