@@ -108,7 +108,7 @@ import Foundation
             errno = EAGAIN
             return -1
         case .closed: return 0
-        case .failed: throw lost("The encryption of the connection failed.")
+        case .failed: throw lost("The encrypted connection was broken off.")
         }
     }
 }

@@ -46,7 +46,6 @@ extension Lane {
 
     private func note(_ tuple: LargeRow.Slices, of row: LargeRow, _ table: LaneTable) throws(PostgresError) {
         guard !table.keyPlaces.isEmpty else { return changedKeys.noteEverything(of: table) }
-        guard changedKeys.isListening else { return }
         keyBytes.removeAll()
         for place in table.keyPlaces {
             // A part of the key that did not change is in the old tuple only.

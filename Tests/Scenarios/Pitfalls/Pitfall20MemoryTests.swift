@@ -25,8 +25,11 @@ struct Pitfall20MemoryTests {
         }
     }
 
+    /// Plain, encrypted, and by libpq alone, which takes gigabytes for the largest value.
+    private static let ways = [(false, false), (true, false)] + (isLarge ? [] : [(false, true)])
+
     /// With `isOfLibpq` libpq reads and writes everything, as where Kerberos encrypts: slower, larger, and no less right.
-    @Test(.timeLimit(.minutes(isLarge ? 60 : 5)), arguments: [(false, false), (true, false), (false, true)])
+    @Test(.timeLimit(.minutes(isLarge ? 60 : 5)), arguments: ways)
     func `pitfall 20: a large value is copied and followed within 200 MB of memory`(
         isEncrypted: Bool,
         isOfLibpq: Bool
@@ -108,7 +111,8 @@ struct Pitfall20MemoryTests {
             }
             #expect(migration.status == 0, "\(migration.error)")
             print("large: at most \(peak) MB resident")
-            #expect(peak < 200 || isOfLibpq)
+            // A value of 16 MB that was held somewhere, with the copies that libpq makes of it, would show.
+            #expect(peak < (Self.isLarge ? 200 : 120) || isOfLibpq)
         }
     }
 
