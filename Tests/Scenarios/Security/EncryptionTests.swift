@@ -135,34 +135,23 @@ private struct TLSServer {
 
     /// Another certificate, of which this server has nothing; returns its file.
     func makeCertificate(named name: String, in directory: String) async throws -> String {
-        try await Self.makeCertificate(named: name, by: server)
+        try await server.makeCertificate(named: name)
         let file = directory + "/\(name).crt"
         try Data(contentsOf: URL(filePath: server.directory + "/data/\(name).crt")).write(to: URL(filePath: file))
         return file
-    }
-
-    /// The server's own account makes it, in the data directory, so that the key's rights are as the server wants them.
-    static func makeCertificate(named name: String, by server: Server) async throws {
-        let command = """
-            cat >/dev/null; openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
-            -out \(name).crt -keyout \(name).key 2>/dev/null && chmod 600 \(name).key
-            """
-        try await execute(server.socketConnection(), "COPY (SELECT 1) TO PROGRAM \(literal: command)")
     }
 }
 
 /// Runs `body` with a server with TLS.
 private func withTLSServer(_ body: (TLSServer) async throws -> Void) async throws {
     try await withServer(ServerConfiguration(tcp: .anyPort)) { server in
-        try await TLSServer.makeCertificate(named: "server", by: server)
         let rules =
             "local all all trust\\nhostssl all all 127.0.0.1/32 scram-sha-256\\nhostssl replication all 127.0.0.1/32 scram-sha-256"
         try await execute(
             server.socketConnection(),
             "COPY (SELECT 1) TO PROGRAM \(literal: "cat >/dev/null; printf '\(rules)\\n' >pg_hba.conf")"
         )
-        try await server.set(["ssl": "on"])
-        try await server.restart()
+        try await server.encrypt()
         try await body(TLSServer(server: server))
     }
 }
