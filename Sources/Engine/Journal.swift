@@ -80,14 +80,21 @@ public enum Journal {
         }
     }
 
-    /// Whether the database has a journal; see ``OwnSchema/exists(on:)``.
+    /// Whether the database has a journal.
+    ///
+    /// - Throws: a ``PostgresError`` when the schema is not ours, see ``OwnSchema/state(on:)``.
     public static func exists(on connection: Connection) throws(PostgresError) -> Bool {
-        try OwnSchema.exists(on: connection)
+        switch try OwnSchema.state(on: connection) {
+        case .absent: false
+        case .ours(let hasJournal): hasJournal
+        case .foreign(let why): throw why
+        }
     }
 
     /// Makes the schema `martlet` with a migration in its first phase, in one transaction.
     public static func create(_ migration: Migration, on connection: Connection) async throws {
         try await connection.transaction {
+            try OwnSchema.make(on: connection)
             try connection.execute(EngineSQL.journal)
             try OwnSchema.close(on: connection)
             try connection.query(

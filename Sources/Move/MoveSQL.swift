@@ -14,6 +14,7 @@ enum MoveSQL {
     static let fenceOpen = text(PackageResources.fence_open_sql)
     static let fenceTriggers = text(PackageResources.fence_triggers_sql)
     static let publicSchema = text(PackageResources.public_schema_sql)
+    static let withoutIdentity = text(PackageResources.without_identity_sql)
     static let largeObjects = text(PackageResources.large_objects_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

@@ -23,6 +23,16 @@ struct LayoutTests {
         #expect(Layout.wrap("table   of  columns", to: 30) == ["table   of  columns"])
     }
 
+    @Test(arguments: [
+        ("table \"a\u{1b}]0;title\u{7}\u{1b}[2J\"", "table \"a␛]0;title␇␛[2J\""),
+        ("\u{1b}[1;31merror:\u{1b}[0m\ta\nb", "\u{1b}[1;31merror:\u{1b}[0m\ta\nb"),
+        ("over\rwritten\u{8}\u{7f}\u{9b}1A\u{202e}", "over␍written␈␡\u{fffd}1A\u{fffd}"),
+        ("e\u{301} 🐦 日本語", "e\u{301} 🐦 日本語"),
+    ])
+    func `a terminal shows what names hold, and does not obey it`(text: String, shown: String) {
+        #expect(Layout.visible(text).unicodeScalars.elementsEqual(shown.unicodeScalars))
+    }
+
     @Test func `nothing is broken where there is no terminal`() {
         let text = String(repeating: "word ", count: 100) + "\nend"
         #expect(Layout.wrap(text, to: nil).joined(separator: "\n") == text)

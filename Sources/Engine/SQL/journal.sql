@@ -1,7 +1,4 @@
--- The journal of one migration, in the database that is moved to. (14+)
-CREATE SCHEMA martlet;
-COMMENT ON SCHEMA martlet IS 'Journal of a migration by martlet; removed by martlet finish or martlet abort.';
-
+-- The journal of one migration, in schema martlet of the database that is moved to. (14+)
 -- What was in the database before: an abort leaves it alone.
 CREATE TABLE martlet.before AS
 SELECT 'pg_namespace'::regclass AS catalog, oid FROM pg_namespace WHERE nspname <> 'martlet'

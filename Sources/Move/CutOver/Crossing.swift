@@ -211,18 +211,25 @@ struct Crossing: Sendable {
         return crossed
     }
 
-    /// Has schema `martlet` of the source dropped in the end; a stranger's of that name is nothing that we may drop.
+    /// Has schema `martlet` of the source dropped in the end, unless it is a stranger's or another move's.
     private func noteSchema(_ journal: Connection) async throws {
-        _ = try await withNeutralConnection(to: run.endpoints.source) { try OwnSchema.exists(on: $0) }
-        try Journal.note(
-            Journal.Object(
-                side: .source,
-                kind: "schema",
-                name: "martlet",
-                undo: "DROP SCHEMA IF EXISTS martlet CASCADE"
-            ),
-            on: journal
+        let schema = Journal.Object(
+            side: .source,
+            kind: "schema",
+            name: "martlet",
+            undo: "DROP SCHEMA IF EXISTS martlet CASCADE"
         )
+        let isThere = try await withNeutralConnection(to: run.endpoints.source) { try OwnSchema.exists(on: $0) }
+        guard try !isThere || Journal.objects(kinds: [schema.kind], on: journal).contains(schema) else {
+            throw PostgresError(
+                "another move has cut over from \(run.endpoints.source.place)",
+                detail: "Its way back needs schema martlet of the source.",
+                hint:
+                    "End that move first: martlet finish, or martlet rollback and martlet abort, with its target. If there "
+                    + "is none any more: DROP SCHEMA martlet CASCADE, on the source"
+            )
+        }
+        try Journal.note(schema, on: journal)
     }
 
     private static func makePositions(on source: Connection) async throws {

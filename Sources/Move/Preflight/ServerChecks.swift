@@ -1,3 +1,4 @@
+import Engine
 import Postgres
 
 /// Checks that ask the same of either server.
@@ -186,5 +187,19 @@ enum ServerChecks {
             )
         }
         return Finding(check, .pass, "there is room for the \(needed) connections that are needed")
+    }
+
+    /// Whether schema `martlet` is free, or ours.
+    static func ownSchema(_ state: OwnSchema.State, on side: Finding.Side) -> Finding {
+        let check = "\(side.rawValue).own_schema"
+        if case .foreign(let why) = state {
+            return Finding(
+                check,
+                .blocker,
+                why.message,
+                detail: [why.detail, why.hint].compactMap(\.self).joined(separator: " ")
+            )
+        }
+        return Finding(check, .pass, "schema \"martlet\" is free for what a move needs")
     }
 }

@@ -1,4 +1,5 @@
 import Catalog
+import Engine
 import Postgres
 
 /// What the source must be, hold and allow.
@@ -16,7 +17,7 @@ struct SourceChecks {
             ServerChecks.encryption(server, on: .source),
             ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
             ServerChecks.locks(server, on: .source, tables: source.tables.count),
-            readable, rowSecurity, unsupportedExtensions,
+            ownSchema, readable, rowSecurity, unsupportedExtensions,
         ]
         if let readableLargeObjects { findings.append(readableLargeObjects) }
         findings += selection + mapping
@@ -33,6 +34,31 @@ struct SourceChecks {
             findings += transactions
         }
         return findings + objects
+    }
+
+    /// Whether schema `martlet` is free: what is in it is not moved, and a cutover puts things of its own there.
+    var ownSchema: Finding {
+        let check = "source.own_schema"
+        switch source.ownSchema {
+        case .ours(hasJournal: true) where !options.isOnce:
+            return Finding(
+                check,
+                .blocker,
+                "the source is itself the target of a move that has not ended",
+                detail:
+                    "Its journal would be dropped with this one's. End it first: martlet finish, or martlet abort, with "
+                    + "this database as --target."
+            )
+        case .ours(hasJournal: false):
+            return Finding(
+                check,
+                .warning,
+                "a move has cut over from the source, and has not ended",
+                detail:
+                    "Applications write to another server since. End that move before another one cuts over from here."
+            )
+        default: return ServerChecks.ownSchema(source.ownSchema, on: .source)
+        }
     }
 
     /// Whether the server throws away log that a slot still needs.

@@ -1,4 +1,5 @@
 import Catalog
+import Engine
 import Postgres
 
 /// The source as a preflight sees it.
@@ -71,6 +72,8 @@ struct SourceSurvey: Sendable {
     let privileged: [PrivilegedObject]
     /// Settings of the database, and of roles in it.
     let settings: [DatabaseSetting]
+    /// Schema `martlet`.
+    let ownSchema: OwnSchema.State
     let denials: [Probe.Attempt: PostgresError]
     let replicationDenial: PostgresError?
 
@@ -113,6 +116,7 @@ struct SourceSurvey: Sendable {
             extensions: try extensions(connection),
             privileged: try PrivilegedObject.readAll(connection),
             settings: try DatabaseSetting.readAll(connection),
+            ownSchema: try OwnSchema.state(on: connection),
             denials: follows ? try Probe.denials(of: Probe.Attempt.onSource, on: connection) : [:],
             replicationDenial: follows ? try await Probe.replicationDenial(at: connection.target) : nil
         )

@@ -19,7 +19,8 @@ struct TargetChecks {
             ServerChecks.standby(server, on: .target),
             ServerChecks.connections(server, on: .target, needed: 2 * options.jobs + (options.isOnce ? 2 : 6)),
             ServerChecks.locks(server, on: .target, tables: source.tables.count),
-            sameDatabase, versions, encoding, locale, collations, occupants, create,
+            sameDatabase, versions, encoding, locale, collations, occupants,
+            ServerChecks.ownSchema(target.ownSchema, on: .target), create,
         ]
         if !options.isOnce { findings += [replicaRole, origin] }
         if !options.isOnce, options.wantsRollback {

@@ -9,6 +9,8 @@ struct TargetSurvey: Sendable {
     let roles: [String: Bool]
     /// Relations that are there already.
     let occupants: [QualifiedName]
+    /// Schema `martlet`.
+    let ownSchema: OwnSchema.State
     /// A migration that was begun and not yet finished.
     let migration: Journal.Migration?
     /// The roles that may create in the database, and in each schema that is there.
@@ -44,6 +46,8 @@ struct TargetSurvey: Sendable {
             creators[try row.optional("schema"), default: []].insert(try row("role"))
         }
         let extensions = try SourceSurvey.extensions(connection)
+        let ownSchema = try OwnSchema.state(on: connection)
+        let hasJournal = if case .ours(hasJournal: true) = ownSchema { true } else { false }
         let canTry = !server.isStandby && !server.isSuperuser
         return TargetSurvey(
             server: server,
@@ -52,7 +56,8 @@ struct TargetSurvey: Sendable {
             occupants: try connection.query(PreflightSQL.occupants).map { row throws(PostgresError) in
                 QualifiedName(schema: try row("schema"), name: try row("name"))
             },
-            migration: try Journal.migration(on: connection),
+            ownSchema: ownSchema,
+            migration: hasJournal ? try Journal.migration(on: connection) : nil,
             creators: creators,
             tablespaces: names["tablespace"] ?? [],
             closedTablespaces: names["closed tablespace"] ?? [],

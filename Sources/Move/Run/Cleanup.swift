@@ -4,7 +4,7 @@ import Postgres
 
 /// Removes what martlet made, and only that: what the journal lists.
 public struct Cleanup: Sendable {
-    /// One thing that was removed.
+    /// One thing that was removed, or had to be left.
     public struct Removed: Sendable, Hashable, Codable {
         /// The server.
         public var side: String
@@ -12,6 +12,8 @@ public struct Cleanup: Sendable {
         public var kind: String
         /// Its name.
         public var name: String
+        /// What was left of it and why, for people; nil when nothing was.
+        public var left: String?
     }
 
     let endpoints: Endpoints
@@ -47,7 +49,9 @@ public struct Cleanup: Sendable {
                     try Journal.noteRemoved(object, on: journal)
                     guard !isDropped else { continue }
                     if let left { try Journal.note(left, on: journal) }
-                    removed.append(Removed(side: object.side.rawValue, kind: object.kind, name: left ?? object.name))
+                    removed.append(
+                        Removed(side: object.side.rawValue, kind: object.kind, name: object.name, left: left)
+                    )
                 }
                 return removed
             }
@@ -95,6 +99,8 @@ public struct Cleanup: Sendable {
             try server.execute(object.undo)
         case ForeignKeysAside.validationKind:
             return try validate(object, on: server)
+        case SourceObjects.identityKind:
+            return try await undoIdentity(object, on: server)
         default:
             try await undoBehindGate(object, on: server)
         }
@@ -108,6 +114,26 @@ public struct Cleanup: Sendable {
             return nil
         } catch  where error.sqlState == "23503" {
             return "foreign key \(object.name) stays NOT VALID: \(error.detail ?? error.message)"
+        }
+    }
+
+    /// Somebody may have published the table meanwhile, or moves it, too: without the identity his UPDATE would fail.
+    private func undoIdentity(_ object: Journal.Object, on server: Connection) async throws -> String? {
+        struct Needed: Error {
+            let publication: String
+        }
+        do {
+            try await Gate.patient.pass(server) {
+                let before = try Set(server.query(MoveSQL.withoutIdentity).map { try $0("oid", as: Int.self) })
+                try server.execute(object.undo)
+                let broken = try server.query(MoveSQL.withoutIdentity).first { try !before.contains($0("oid")) }
+                if let broken { throw Needed(publication: try broken("publication")) }
+            }
+            return nil
+        } catch let needed as Needed {
+            return
+                "the replica identity of table \(object.name), which publication \"\(needed.publication)\" needs by now; "
+                + "to take it back: \(object.undo.text)"
         }
     }
 

@@ -148,7 +148,13 @@ struct EndOfMove {
     }
 
     private func show(_ removed: [Cleanup.Removed], _ output: Output) {
-        for object in removed { output.result("removed from the \(object.side): \(object.kind) \"\(object.name)\"") }
+        for object in removed {
+            if let left = object.left {
+                output.result(prose: "left on the \(object.side): \(left)", indent: "  ")
+            } else {
+                output.result("removed from the \(object.side): \(object.kind) \"\(object.name)\"")
+            }
+        }
         output.result(kind == "abort" ? "aborted" : "finished")
     }
 }

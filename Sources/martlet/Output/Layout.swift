@@ -89,6 +89,35 @@ enum Layout {
         )
     }
 
+    /// The text with a picture for each character that a terminal would obey, such as ␛: names may hold anything.
+    ///
+    /// Line ends, tabs and colour codes stay.
+    static func visible(_ text: String) -> String {
+        var shown = String.UnicodeScalarView()
+        var rest = text.unicodeScalars[...]
+        while let scalar = rest.first {
+            if scalar == "\u{1b}", let code = String(rest).prefixMatch(of: /\u{1b}\[[0-9;]*m/)?.output {
+                shown.append(contentsOf: code.unicodeScalars)
+                rest = rest.dropFirst(code.unicodeScalars.count)
+                continue
+            }
+            shown.append(picture(of: scalar))
+            rest = rest.dropFirst()
+        }
+        return String(shown)
+    }
+
+    /// Control Pictures begin at U+2400, DEL's is U+2421; what else cannot be seen, or turns the direction of a line, has none.
+    private static func picture(of scalar: Unicode.Scalar) -> Unicode.Scalar {
+        switch scalar.value {
+        case 0x09, 0x0A: scalar
+        case 0..<0x20: Unicode.Scalar(0x2400 + scalar.value) ?? "\u{fffd}"
+        case 0x7F: "\u{2421}"
+        case 0x80...0x9F, 0x202A...0x202E, 0x2066...0x2069: "\u{fffd}"
+        default: scalar
+        }
+    }
+
     // MARK: Words
 
     /// What is never broken, and the spaces before it.

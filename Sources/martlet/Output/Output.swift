@@ -24,9 +24,9 @@ struct Output: Sendable {
     /// How long a line on stderr should be; nil when it is not a terminal.
     var talkWidth: Int? { Self.width(of: STDERR_FILENO) }
 
-    /// Prints a result on stdout as it is.
+    /// Prints a result on stdout: as it is for programs, and so that a terminal shows everything and obeys nothing.
     func result(_ text: String) {
-        write(text, to: .standardOutput)
+        write(resultWidth == nil ? text : Layout.visible(text), to: .standardOutput)
     }
 
     /// Prints a result for people on stdout, broken at spaces to fit the terminal.
@@ -44,8 +44,9 @@ struct Output: Sendable {
         result(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
-    /// Tells a person something on stderr, as it is.
+    /// Tells a person something on stderr, in lines as they are.
     func talk(_ text: String) {
+        let text = Layout.visible(text)
         screen.interject(text.hasSuffix("\n") ? text : text + "\n")
     }
 

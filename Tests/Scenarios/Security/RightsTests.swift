@@ -128,21 +128,4 @@ struct RightsTests {
         }
         for place in [pair.source, pair.target] { try await execute(place, "DROP OWNED BY \(role); DROP ROLE \(role)") }
     }
-
-    /// A stranger's schema on the source is found before anything stands still.
-    @Test(.timeLimit(.minutes(2)))
-    func `a cutover leaves a stranger's schema on the source alone`() async throws {
-        try await withMove(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in
-            let role = Identifier("stranger \(UInt32.random(in: 0 ... .max))")
-            try await execute(move.source, "CREATE ROLE \(role); CREATE SCHEMA martlet AUTHORIZATION \(role)")
-            try await move.follow {
-                let outcome = try await move.run("cutover")
-                #expect(outcome.status == 1)
-                #expect(outcome.error.contains(#"belongs to role "\#(role.name)""#), "\(outcome.error)")
-                try await execute(move.source, "INSERT INTO t VALUES (1)")
-            }
-            #expect(try await ask(move.source, "SELECT count(*) FROM pg_namespace WHERE nspname = 'martlet'") == "1")
-            try await execute(move.source, "DROP OWNED BY \(role); DROP ROLE \(role)")
-        }
-    }
 }
