@@ -132,14 +132,26 @@ extension MappedDatabase {
             )
         }
         let names = named.flatMap { [$0.map.target.name] + $0.map.names.values.map(\.name) + $0.added.map(\.name.name) }
-        for name in Set(names + Array(schemas.values)).sorted() where name.utf8.count > 63 {
+        for name in Set(names + Array(schemas.values)).sorted() where !(1...63).contains(name.utf8.count) {
             problems.append(
                 MappingProblem(
-                    "the mapping makes the name \"\(name)\", which has \(name.utf8.count) bytes",
-                    detail: "PostgreSQL's names end at 63 bytes."
+                    "the mapping makes the name \"\(name)\", which has \(Finding.count(name.utf8.count, "byte"))",
+                    detail: "PostgreSQL's names have 1 to 63 bytes."
                 )
             )
         }
+        for (old, new) in schemas.sorted(by: { $0.key < $1.key }) where Self.isReserved(new) {
+            problems.append(
+                MappingProblem(
+                    "the mapping gives schema \"\(old)\" the name \"\(new)\"",
+                    detail: "Names that begin with pg_, and information_schema, are PostgreSQL's, and martlet is ours."
+                )
+            )
+        }
+    }
+
+    private static func isReserved(_ schema: String) -> Bool {
+        schema.hasPrefix("pg_") || ["information_schema", "martlet"].contains(schema)
     }
 }
 

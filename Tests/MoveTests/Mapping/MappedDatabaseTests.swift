@@ -98,6 +98,12 @@ struct MappedDatabaseTests {
             [rule(2, "table", "film", nil, "\"add-prefix\", \"value\": \"\(String(repeating: "x", count: 60))\"")],
             "which has 64 bytes"
         ),
+        ([rule(2, "table", "film", nil, #""remove-prefix", "value": "film""#)], "which has 0 bytes"),
+        (
+            [rule(2, "schema", "%", nil, #""rename", "value": "martlet""#)],
+            "schema \"Test\" the name \"martlet\""
+        ),
+        ([rule(2, "schema", "%", nil, #""add-prefix", "value": "pg_""#)], "the name \"pg_Test\""),
         ([rule(2, "column", "Actor", "first_name", #""data-masking-hash-mask""#)], "which has 64 characters"),
         (
             [rule(2, "column", "Actor", "code", #""data-masking-digits-mask", "value": "x""#)],
