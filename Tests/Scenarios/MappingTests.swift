@@ -25,7 +25,7 @@ struct MappingTests {
     }
 
     /// Moves with a mapping file, and calls `body` with the options that name it.
-    private func withMapping(
+    static func withMapping(
         _ file: String,
         of definitions: SQL,
         from source: Int? = nil,
@@ -59,7 +59,7 @@ struct MappingTests {
             Self.rule(6, "column", table: "customer", column: "mail", #""rename", "value": "name""#),
             Self.rule(7, "column", table: "orders", column: "%", #""convert-uppercase""#)
         )
-        try await withMapping(file, of: Self.shop) { move, options in
+        try await Self.withMapping(file, of: Self.shop) { move, options in
             try await move.follow(options, then: .none) {
                 try await execute(
                     move.source,
@@ -121,7 +121,7 @@ struct MappingTests {
         let log: SQL = """
             ; CREATE TABLE sales.log (k int NOT NULL, v text); INSERT INTO sales.log SELECT n, 'v' FROM generate_series(1, 9) AS n
             """
-        try await withMapping(Self.shapes, of: Self.shop + log) { move, options in
+        try await Self.withMapping(Self.shapes, of: Self.shop + log) { move, options in
             try await move.follow(options, then: .none) {
                 try await execute(
                     move.source,
@@ -177,7 +177,7 @@ struct MappingTests {
             INSERT INTO item SELECT n, (ARRAY['a', 'b', NULL])[n % 3 + 1], 'x' FROM generate_series(1, 60) AS n;
             INSERT INTO line SELECT n, n FROM generate_series(1, 60) AS n
             """
-        try await withMapping(file, of: definitions) { move, options in
+        try await Self.withMapping(file, of: definitions) { move, options in
             try await move.follow(options, then: .none) {
                 try await execute(
                     move.source,
@@ -208,7 +208,7 @@ struct MappingTests {
             Self.rule(2, "schema", table: "sales", #""rename", "value": "public""#),
             Self.rule(3, "column", table: "orders", column: "note", #""remove-column""#)
         )
-        try await withMapping(file, of: Self.shop) { move, options in
+        try await Self.withMapping(file, of: Self.shop) { move, options in
             let outcome = try await move.run("migrate", ["--once"] + options)
             #expect(outcome.status == 0, "\(outcome.error)")
             try await move.mustBeEqual()
@@ -230,7 +230,7 @@ struct MappingTests {
             Self.rule(4, "column", table: "customer", column: "id", #""remove-column""#),
             Self.rule(9, "table", table: "nothing", #""rename", "value": "x""#)
         )
-        try await withMapping(file, of: Self.shop) { move, options in
+        try await Self.withMapping(file, of: Self.shop) { move, options in
             let outcome = try await move.run("assess", options)
             #expect(outcome.status == 2)
             let text = outcome.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")

@@ -12,6 +12,14 @@ enum MappingNode: Sendable, Hashable {
     ///
     /// - Throws: where the file cannot be read; the same key twice is an error.
     init(parsing file: String) throws(PostgresError) {
+        // Foundation drops it at the beginning of a text, so a value would be another one.
+        guard !file.unicodeScalars.dropFirst().contains("\u{feff}"), !file.lowercased().contains("\\ufeff") else {
+            throw PostgresError(
+                "the mapping file has a byte order mark (U+FEFF) in a text",
+                detail: "It can stand at the beginning of the file alone.",
+                hint: "In the pattern of a name, _ stands for it."
+            )
+        }
         do {
             guard let node = try Yams.compose(yaml: file) else {
                 throw PostgresError("the mapping file is empty")

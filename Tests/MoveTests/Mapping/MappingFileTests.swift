@@ -137,6 +137,23 @@ struct MappingFileTests {
         #expect("\(error.message) \(error.detail ?? "")".contains(word), "\(error)")
     }
 
+    /// As some editors write it; anywhere else Foundation would drop it without a word.
+    @Test func `a byte order mark begins a file, or is refused`() throws {
+        #expect(
+            refusal(
+                "\u{feff}"
+                    + Self.file(Self.transformation(#""rule-action": "rename", "rule-target": "table", "value": "b""#))
+            ) == nil
+        )
+        for mark in ["\u{feff}", "\\uFEFF"] {
+            let rename = Self.transformation(
+                #""rule-action": "rename", "rule-target": "table", "value": "\#(mark)b""#,
+                table: "a"
+            )
+            #expect(refusal(Self.file(rename))?.message.contains("byte order mark") == true)
+        }
+    }
+
     @Test func `every task setting is answered`() throws {
         let mapping = try TableMapping(
             parsing: """

@@ -33,8 +33,17 @@ public enum HostileTexts {
     ///
     /// `pattern`: as `format()` takes it, `%1$I` for the first of `texts` as a name and `%1$L` as a value.
     public static func execute(_ pattern: String, _ texts: [String], on connection: Connection) throws {
+        try connection.execute(statement(pattern, texts, on: connection))
+    }
+
+    /// As ``execute(_:_:on:)``; returns the first value of the answer.
+    public static func query(_ pattern: String, _ texts: [String], on connection: Connection) throws -> String? {
+        try connection.query(statement(pattern, texts, on: connection)).first?.text(0)
+    }
+
+    private static func statement(_ pattern: String, _ texts: [String], on connection: Connection) throws -> SQL {
         let rows = try connection.query("SELECT format($1::text, VARIADIC $2::text[])", pattern, texts)
-        try connection.execute(SQL(trusting: rows.first?.text(0) ?? ""))
+        return SQL(trusting: rows.first?.text(0) ?? "")
     }
 
     /// Whether the canary lives, with its row and its columns.
