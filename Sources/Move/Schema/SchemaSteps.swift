@@ -53,8 +53,8 @@ struct SchemaSteps: Sendable {
             if tables.count > 1 { try connection.execute(MoveSQL.dropCopied) }
             // Before the tables: their owners may need the right to create in it.
             for statement in ofPublic { try connection.execute(statement) }
-            for piece in tables.dropLast() { try await make(piece, on: connection) {} }
-            try await make(tables.last ?? "", on: connection) {
+            for piece in tables.dropLast() { try await make(piece, isFinal: false, on: connection) {} }
+            try await make(tables.last ?? "", isFinal: false, on: connection) {
                 try reshape.shape(on: connection, foreignKeys: keys)
                 try Journal.noteSchema(rest: .joined(rest, separator: "\n"), on: connection)
             }
@@ -76,9 +76,19 @@ struct SchemaSteps: Sendable {
         }
     }
 
-    private func make(_ script: SQL, on connection: Connection, _ note: () async throws -> Void) async throws {
+    /// Runs a script of definitions; see ``DefinitionFailure`` for `isFinal`.
+    private func make(
+        _ script: SQL,
+        isFinal: Bool,
+        on connection: Connection,
+        _ note: () async throws -> Void
+    ) async throws {
         try await connection.transaction {
-            try connection.execute(script)
+            do throws(PostgresError) {
+                try connection.execute(script)
+            } catch {
+                throw DefinitionFailure.explain(error, in: script, isFinal: isFinal)
+            }
             // What pg_dump sets for its script.
             try connection.useNeutralSettings(encoding: "UTF8")
             try await note()
@@ -215,7 +225,7 @@ struct SchemaSteps: Sendable {
     private func makeRest(_ selection: Selection) async throws {
         try await withSchemaSession { connection in
             let rest = try Journal.restOfSchema(on: connection)
-            try await make(rest, on: connection) {
+            try await make(rest, isFinal: true, on: connection) {
                 try Reshape(selection: selection).finish(on: connection)
                 if !options.isOnce {
                     try await withNeutralConnection(to: endpoints.target) { journal in
