@@ -76,4 +76,31 @@ struct AbortTests {
         let aborted = try await move.run("abort", options)
         try #require(aborted.status == 0, "\(aborted.error)")
     }
+
+    /// Sessions that look at the journal may hold some of its locks and wait for others, in a circle with its end.
+    @Test(.timeLimit(.minutes(3)))
+    func `an abort outlives a deadlock with a session that holds on to the journal`() async throws {
+        try await withMove(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in
+            try await move.follow(then: .none) {
+                try await withConnection(to: move.target) { other in
+                    // So the abort is the one that finds the circle, and is broken off.
+                    try other.execute(
+                        "SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE martlet.status IN ACCESS SHARE MODE"
+                    )
+                    async let abort = move.must("abort")
+                    try await eventually("the end of the journal waits") {
+                        try await ask(
+                            move.target,
+                            "SELECT count(*) FROM pg_locks WHERE relation = to_regclass('martlet.status') AND NOT granted"
+                        ) == "1"
+                    }
+                    try other.execute(
+                        "LOCK TABLE martlet.migration, martlet.object, martlet.event IN ACCESS SHARE MODE; COMMIT"
+                    )
+                    _ = try await abort
+                }
+            }
+            #expect(try await ask(move.target, "SELECT count(*) FROM pg_namespace WHERE nspname = 'martlet'") == "0")
+        }
+    }
 }

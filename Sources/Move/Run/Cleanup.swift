@@ -60,17 +60,18 @@ public struct Cleanup: Sendable {
 
     /// Removes the journal and the local spools.
     ///
-    /// With `dropsCopy` the copied tables go as well, so that the target is as empty as before.
+    /// With `dropsCopy` the copied tables go as well, so that the target is as empty as before. A deadlock, with
+    /// sessions of ours that still end or whoever looks at the tables, is no failure: then it tries again.
     public func removeJournal(dropsCopy: Bool) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { target in
             try target.keepEventTriggersQuiet()
             // From this phase on there may be tables, all of them or some.
             let phase = try Journal.migration(on: target)?.phase
             if dropsCopy, let phase, phase != Phase.planned.rawValue {
-                try target.execute(MoveSQL.dropCopied)
+                try await dropCopied(on: target)
                 while try target.query(MoveSQL.dropCopiedLargeObjects).first?("removed", as: Int.self) != 0 {}
             }
-            try Journal.remove(on: target)
+            try await Gate.patient.pass(target) { try Journal.remove(on: target) }
         }
         let leftovers = [
             "spool-forward", "spool-reverse", "schema.dump", "schema.dump.pre-data.list", "schema.dump.post-data.list",
@@ -78,6 +79,20 @@ public struct Cleanup: Sendable {
         for spool in leftovers {
             // What is not there need not be removed.
             try? FileManager.default.removeItem(at: directory.appending(path: spool))
+        }
+    }
+
+    /// It commits now and then, so it can pass no gate.
+    private func dropCopied(on target: Connection) async throws {
+        var attempt = 1
+        while true {
+            do throws(PostgresError) {
+                return try target.execute(MoveSQL.dropCopied)
+            } catch {
+                guard error.isTransient, attempt < Gate.patient.attempts else { throw error }
+            }
+            attempt += 1
+            try await Task.sleep(for: Gate.patient.pause)
         }
     }
 

@@ -123,8 +123,11 @@ struct Pitfall03KeyTests {
                     var round = 0
                     while !Task.isCancelled {
                         for change in Self.changes(round) {
-                            guard !Task.isCancelled else { return }
-                            try writer.execute(change)
+                            do {
+                                try writer.execute(change)
+                            } catch  where Task.isCancelled {
+                                return
+                            }
                         }
                         round += 1
                         await Task.yield()
