@@ -95,7 +95,8 @@ public final class Server: Sendable {
     ///
     /// - Throws: a ``PostgresError`` with the end of the log when it does not come up in time.
     public func start() async throws {
-        for _ in 1...3 {
+        let deadline = ContinuousClock.now + configuration.deadline
+        while true {
             if isReady { return }
             let logStart = place.logSize
             do {
@@ -105,12 +106,15 @@ public final class Server: Sendable {
                 if configuration.tcp == .anyPort, log.contains("Address already in use") {
                     let port = try freePort()
                     changing.withLock { $0.port = port }
-                } else if !log.contains("pre-existing shared memory block") {
+                } else if log.contains("pre-existing shared memory block") {
+                    // Sessions of a server that was killed are about to notice it.
+                    try await Task.sleep(for: .milliseconds(50))
+                } else {
                     throw error
                 }
+                guard ContinuousClock.now < deadline else { throw error }
             }
         }
-        throw place.failure("could not start the server in \"\(directory)\"", logFrom: 0)
     }
 
     private func startOnce(logFrom logStart: Int) async throws {

@@ -38,6 +38,26 @@ struct ServerTests {
         }
     }
 
+    @Test func `a server that was killed starts when its last session has gone`() async throws {
+        try await withServer { server in
+            let session = try await withConnection(to: server.connection()) { session in
+                let process = Int32(session.processID)
+                kill(process, SIGSTOP)
+                server.kill(SIGKILL)
+                try await server.waitUntilGone()
+                return process
+            }
+            async let start: Void = server.start()
+            try await eventually("four tries have failed") {
+                let log = try String(contentsOfFile: server.directory + "/log", encoding: .utf8)
+                return log.ranges(of: "pre-existing shared memory block").count >= 4
+            }
+            kill(session, SIGCONT)
+            try await start
+            #expect(try await ask(server.connection(), "SELECT 1") == "1")
+        }
+    }
+
     @Test func `TCP asks for the password, the socket does not`() async throws {
         try await withServer(ServerConfiguration(tcp: .anyPort)) { server in
             let tcp = server.connection()
