@@ -59,7 +59,7 @@ public enum OwnSchema {
                    o.rolsuper OR n.nspowner = d.datdba OR o.rolname IN (current_user, 'pg_database_owner')
                      OR NOT m.rolsuper AND pg_has_role(n.nspowner, 'USAGE') AS is_ours,
                    starts_with(coalesce(obj_description(n.oid, 'pg_namespace'), ''), $1) AS is_marked,
-                   to_regclass('martlet.migration') IS NOT NULL AS has_journal
+                   EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'migration') AS has_journal
               FROM pg_namespace n JOIN pg_database d ON d.datname = current_database()
               JOIN pg_roles o ON o.oid = n.nspowner JOIN pg_roles m ON m.rolname = current_user
              WHERE n.nspname = 'martlet'

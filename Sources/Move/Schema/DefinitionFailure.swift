@@ -22,6 +22,8 @@ enum DefinitionFailure {
     }
 
     /// The lines around a position, counted in characters from 1, between two empty ones: so a script of pg_dump is made.
+    ///
+    /// nil for what may hold a password: options of servers and user mappings, connections of subscriptions.
     static func statement(in script: String, at position: Int) -> String? {
         let scalars = script.unicodeScalars
         guard position > 0,
@@ -30,7 +32,9 @@ enum DefinitionFailure {
         let before = script[..<place].ranges(of: "\n\n").last?.upperBound ?? script.startIndex
         let after = script[place...].firstRange(of: "\n\n")?.lowerBound ?? script.endIndex
         let lines = script[before..<after].split(separator: "\n").filter { !$0.hasPrefix("--") }
-        let text = lines.prefix(20).joined(separator: "\n")
-        return text.isEmpty ? nil : text + (lines.count > 20 ? "\n…" : "")
+        guard let first = lines.first, first.hasPrefix("CREATE ") || first.hasPrefix("ALTER "),
+            !lines.contains(where: { $0.contains("OPTIONS") || $0.contains("SUBSCRIPTION") })
+        else { return nil }
+        return lines.prefix(20).joined(separator: "\n") + (lines.count > 20 ? "\n…" : "")
     }
 }

@@ -140,6 +140,14 @@ extension Lane {
         }
     }
 
+    /// Opens the group for a change that goes alone, and refuses one that does not say which row it is about.
+    func beginRow(_ kind: PgOutput.Kind?, _ table: LaneTable, oldIsWhole: Bool) throws(PostgresError) {
+        try open()
+        state.count { $0.rows += 1 }
+        // Without a key the whole row names it, and nothing less.
+        if kind != .insert, table.keyPlaces.isEmpty, !oldIsWhole { throw malformed(table) }
+    }
+
     /// Sends one change as one statement, which must change exactly one row.
     func sendRow(
         _ kind: PgOutput.Kind?,
@@ -147,10 +155,7 @@ extension Lane {
         _ table: LaneTable,
         _ statements: ApplyStatements
     ) throws(PostgresError) {
-        try open()
-        state.count { $0.rows += 1 }
-        // Without a key the whole row names it, and nothing less.
-        if kind != .insert, table.keyPlaces.isEmpty, !row.oldIsWhole { throw malformed(table) }
+        try beginRow(kind, table, oldIsWhole: row.oldIsWhole)
         switch (kind, row.old, row.new) {
         case (.insert, _, .some(let new)):
             let places = table.places

@@ -12,10 +12,7 @@ extension Lane {
         _ table: LaneTable,
         _ statements: ApplyStatements
     ) throws(PostgresError) {
-        try open()
-        state.count { $0.rows += 1 }
-        // Without a key the whole row names it, and nothing less.
-        if kind != .insert, table.keyPlaces.isEmpty, !row.oldIsWhole { throw malformed(table) }
+        try beginRow(kind, table, oldIsWhole: row.oldIsWhole)
         switch (kind, row.old, row.new) {
         case (.insert, _, .some(let new)):
             try note(new, of: row, table)

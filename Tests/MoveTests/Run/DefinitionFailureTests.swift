@@ -45,6 +45,18 @@ struct DefinitionFailureTests {
         }
     }
 
+    @Test(arguments: [
+        "CREATE USER MAPPING FOR a SERVER b OPTIONS (\n    password 's3cret'\n);",
+        "CREATE USER MAPPING FOR a SERVER b OPTIONS (\n    password 'two\n\ns3cret'\n);",
+        "CREATE SUBSCRIPTION s CONNECTION 'password=s3cret' PUBLICATION p;",
+    ])
+    func `what may hold a password is not shown`(definition: String) throws {
+        let script = "CREATE TABLE t (id int);\n\n\n\(definition)\n\n\nCREATE TABLE u (id int);\n"
+        for position in 1...script.unicodeScalars.count {
+            #expect(DefinitionFailure.statement(in: script, at: position)?.contains("s3cret") != true)
+        }
+    }
+
     @Test func `what passes by itself is not explained`() {
         let lost = PostgresError("lost the connection", sqlState: "08006")
         #expect(DefinitionFailure.explain(lost, in: Self.script, isFinal: true) == lost)

@@ -25,6 +25,20 @@ struct OwnSchemaTests {
         }
     }
 
+    /// Where one may not even look into it.
+    @Test(.timeLimit(.minutes(3)))
+    func `a stranger's schema is named to a role that has no right to it`() async throws {
+        let strange: SQL = "CREATE ROLE stranger; CREATE SCHEMA martlet AUTHORIZATION stranger"
+        try await withManagedMove(of: "", rights: { _ in (source: strange, target: strange) }) { managed in
+            for command in ["assess", "migrate"] {
+                let outcome = try await managed.move.run(command)
+                #expect(outcome.status != 0)
+                let text = outcome.output + outcome.error
+                #expect(text.contains(#"belongs to role "stranger""#), "\(command): \(text)")
+            }
+        }
+    }
+
     /// It is found before anything stands still.
     @Test(.timeLimit(.minutes(3)), arguments: [true, false])
     func `a schema of our name that appears during the move keeps the cutover away`(isOfStranger: Bool) async throws {
