@@ -97,6 +97,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "MartletTests",
             dependencies: [
                 "martlet", "Catalog", "Move", "TestSupport",

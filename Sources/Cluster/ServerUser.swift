@@ -1,4 +1,4 @@
-import Catalog
+package import Catalog
 import Foundation
 
 /// The unprivileged account that runs a server when we are root, because PostgreSQL refuses to run as root.
@@ -58,7 +58,7 @@ extension Program {
     }
 
     /// A shell script that runs as the account of our servers, with its arguments as `$1`, `$2`….
-    static func ofServer(
+    package static func ofServer(
         script: String,
         _ arguments: [String],
         environment: [String: String?] = [:]

@@ -34,6 +34,8 @@ public enum Journal {
         public let hasSchema: Bool
         /// Whether foreign keys, triggers and the like are made.
         public let hasConstraints: Bool
+        /// Since when it is paused; nil when it is not.
+        public let paused: Date?
 
         /// Describes a migration that begins.
         public init(
@@ -53,7 +55,8 @@ public enum Journal {
                 plan: plan,
                 slotStart: nil,
                 hasSchema: false,
-                hasConstraints: false
+                hasConstraints: false,
+                paused: nil
             )
         }
 
@@ -66,7 +69,8 @@ public enum Journal {
             plan: Data,
             slotStart: LSN?,
             hasSchema: Bool,
-            hasConstraints: Bool
+            hasConstraints: Bool,
+            paused: Date? = nil
         ) {
             self.id = id
             self.phase = phase
@@ -77,6 +81,7 @@ public enum Journal {
             self.slotStart = slotStart
             self.hasSchema = hasSchema
             self.hasConstraints = hasConstraints
+            self.paused = paused
         }
     }
 
@@ -117,7 +122,8 @@ public enum Journal {
         guard try exists(on: connection) else { return nil }
         let row = try connection.query(
             """
-            SELECT id, phase, source, source_system, source_database, plan, slot_start, has_schema, has_constraints
+            SELECT id, phase, source, source_system, source_database, plan, slot_start, has_schema, has_constraints,
+                   extract(epoch FROM paused)::float8 AS paused
               FROM martlet.migration
             """
         ).first
@@ -131,22 +137,29 @@ public enum Journal {
             plan: Data(try row("plan", as: String.self).utf8),
             slotStart: try row.optional("slot_start"),
             hasSchema: try row("has_schema"),
-            hasConstraints: try row("has_constraints")
+            hasConstraints: try row("has_constraints"),
+            paused: try row.optional("paused", as: Double.self).map { Date(timeIntervalSince1970: $0) }
         )
     }
 
     /// Enters a phase from another one; the caller has checked that it may follow.
     ///
-    /// Returns false, and changes nothing, when the move is no longer in the phase that is left.
+    /// Returns false, and changes nothing, when the move is no longer in the phase that is left, or is paused and must not be
+    /// for this one.
     public static func enter(
         _ phase: String,
         from present: String,
+        unlessPaused: Bool = false,
         on connection: Connection
     ) throws(PostgresError) -> Bool {
         let rows = try connection.query(
-            "UPDATE martlet.migration SET phase = $1, changed = now() WHERE phase = $2 RETURNING id",
+            """
+            UPDATE martlet.migration SET phase = $1, changed = now()
+             WHERE phase = $2 AND (paused IS NULL OR NOT $3::boolean) RETURNING id
+            """,
             phase,
-            present
+            present,
+            unlessPaused
         )
         guard !rows.isEmpty else { return false }
         try note("phase: \(phase)", on: connection)
@@ -224,5 +237,9 @@ public enum Journal {
 /// The statements of this target, one file each, embedded at build time.
 enum EngineSQL {
     static let journal = SQL(trusting: String(decoding: PackageResources.journal_sql, as: UTF8.self))
+    static let throttleReplicas = SQL(trusting: String(decoding: PackageResources.throttle_replicas_sql, as: UTF8.self))
+    static let throttleSourceLoad = SQL(
+        trusting: String(decoding: PackageResources.throttle_source_load_sql, as: UTF8.self)
+    )
     static let onlyOurs = SQL(trusting: String(decoding: PackageResources.only_ours_sql, as: UTF8.self))
 }

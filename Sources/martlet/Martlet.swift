@@ -19,7 +19,7 @@ struct Martlet: AsyncParsableCommand {
                 name: "MOVE",
                 subcommands: [
                     AssessCommand.self, MigrateCommand.self, StatusCommand.self, VerifyCommand.self,
-                    ResyncCommand.self,
+                    ResyncCommand.self, PauseCommand.self, ResumeCommand.self,
                     CutoverCommand.self,
                     RollbackCommand.self,
                     FinishCommand.self, AbortCommand.self,

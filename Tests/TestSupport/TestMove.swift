@@ -40,7 +40,9 @@ public struct TestMove: Sendable {
         meddle: (Int32) async throws -> Void = { _ in }
     ) async throws -> MartletProgram.Outcome {
         var arguments = [command, "--target", target.secretURI] + options
-        if !["cutover", "rollback", "status"].contains(command) { arguments += ["--source", source.secretURI] }
+        if !["cutover", "rollback", "status", "pause", "resume"].contains(command) {
+            arguments += ["--source", source.secretURI]
+        }
         if ["migrate", "finish", "abort"].contains(command) { arguments += ["--work-dir", directory] }
         return try await program.run(arguments, meddle: meddle)
     }

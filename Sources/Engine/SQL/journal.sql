@@ -36,6 +36,8 @@ CREATE TABLE martlet.migration (
     has_schema      boolean NOT NULL DEFAULT false,
     rest_of_schema  text,
     has_constraints boolean NOT NULL DEFAULT false,
+    -- Since when martlet pause has it hold, over every restart.
+    paused          timestamptz,
     started         timestamptz NOT NULL DEFAULT now(),
     changed         timestamptz NOT NULL DEFAULT now()
 );

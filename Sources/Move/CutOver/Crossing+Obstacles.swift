@@ -1,4 +1,5 @@
 import Catalog
+import Engine
 import Postgres
 import Sync
 
@@ -7,7 +8,9 @@ extension Crossing {
     /// Says what would be in the way, and changes nothing.
     func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
         var obstacles = try await self.obstacles(ask, follower)
-        if try await follower.measureLag(on: left, within: Self.longestStretch) == nil {
+        if run.throttle.isPaused {
+            obstacles.append("the move is paused (martlet resume)")
+        } else if try await follower.measureLag(on: left, within: Self.longestStretch) == nil {
             obstacles.append("the stream is more than \(Self.longestStretch.components.seconds) seconds behind")
         }
         return try await withNeutralConnection(to: left) { [obstacles] server in

@@ -117,6 +117,7 @@ extension Crossing {
         comparison.workers = run.options.jobs
         comparison.isStrict = ask.isStrict
         comparison.lsn = left.position
+        comparison.throttle = run.throttle
         comparison.checks = try ask.checks.map { text throws(PostgresError) in try CheckFile(parsing: text) }
         return try await comparison.run()
     }

@@ -74,7 +74,13 @@ struct Crossing: Sendable {
         }
         var crossed = try await prepareWayBack(report, ask, journal)
         run.monitor.isSwitching = true
-        try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
+        do {
+            try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
+        } catch let error as PostgresError where error.sqlState == Ask.pausedState {
+            run.monitor.isSwitching = false
+            follower.stopListening()
+            throw error
+        }
         do {
             run.monitor.activity("stopping writers")
             try await stopWriters(&crossed, follower, journal)

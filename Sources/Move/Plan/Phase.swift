@@ -38,6 +38,17 @@ public enum Phase: String, Codable, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the move can be paused: there is something that can hold, and no writer waits for it.
+    public var canPause: Bool {
+        switch self {
+        case .planned, .loading, .following, .reversing: true
+        case .cuttingOver, .rollingBack, .rolledBack, .switched, .copied: false
+        }
+    }
+
+    /// Whether writers are stopped in it.
+    var isSwitch: Bool { self == .cuttingOver || self == .rollingBack }
+
     /// What people read.
     public var title: String {
         switch self {

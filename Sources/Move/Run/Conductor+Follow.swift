@@ -22,7 +22,7 @@ extension Conductor {
         }
         let (plan, schema) = try await forwardPlan(selection)
         let crossing = Crossing(run: run, direction: .forward, plan: plan, selection: selection)
-        let decision = try await withFollower(plan, schema: schema) { follower in
+        let decision = try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
             run.monitor.watch(follower)
             try await startApplying(follower, plan)
             let decision = try await serve(follower, crossing)
@@ -51,7 +51,7 @@ extension Conductor {
         let crossing = Crossing(run: run, direction: .reverse, plan: plan, selection: selection)
         try await dropForwardSlot()
         try await setAside(on: .source)
-        let decision = try await withFollower(plan, schema: schema) { follower in
+        let decision = try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
             run.monitor.watch(follower)
             follower.release()
             run.monitor.activity("waiting for changes")
@@ -70,7 +70,7 @@ extension Conductor {
     private func renameBeforeFollowing(_ selection: Selection) async throws {
         guard try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false else { return }
         let (plan, schema) = try await forwardPlan(selection)
-        try await withFollower(plan, schema: schema) { follower in
+        try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
             run.monitor.watch(follower)
             try await makeConstraints(follower, plan)
         }
@@ -97,6 +97,7 @@ extension Conductor {
             run.monitor.activity("catching up with the last table")
             // With the transaction at that position: it may have truncated this table, and with it those that refer to it.
             let end = LSN(latest.value + 1)
+            try await run.throttle.wait()
             follower.release(upTo: end)
             try await follower.pass(end, on: plan.source, within: .seconds(24 * 3600))
         }
@@ -149,6 +150,9 @@ extension Conductor {
         _ crossing: Crossing,
         _ journal: Connection
     ) async throws -> Decision? {
+        if run.throttle.isPaused, Ask.needsStream(request.kind, arguments: request.arguments) {
+            throw Ask.paused(request.kind)
+        }
         switch (request.kind, crossing.direction) {
         case ("verify", _):
             let ask = try JSONDecoder().decode(Ask.Verify.self, from: request.arguments)
@@ -296,7 +300,7 @@ extension Conductor {
         let run = run
         let (selection, schema) = (crossed.reverseSelection, crossed.reverseSchema)
         let plan = run.reversePlan(selection, start: crossed.reverseStart)
-        try await withFollower(plan, schema: schema) { follower in
+        try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
             var report = crossed.report
             follower.release()
             try await report.measure("prove the way back") {

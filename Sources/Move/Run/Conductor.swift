@@ -58,7 +58,12 @@ struct Conductor: Sendable {
         else {
             throw PostgresError("cannot enter phase \(phase.rawValue)", hint: "This is a fault of martlet; report it.")
         }
-        guard try Journal.enter(phase.rawValue, from: present.rawValue, on: journal) else {
+        // A pause that came before is obeyed; in a phase that switches none is taken.
+        guard try Journal.enter(phase.rawValue, from: present.rawValue, unlessPaused: phase.isSwitch, on: journal)
+        else {
+            if phase.isSwitch, try Journal.paused(on: journal) != nil {
+                throw Ask.paused(phase == .cuttingOver ? "cutover" : "rollback")
+            }
             throw PostgresError(
                 "the move is not in phase \"\(present.title)\" any more",
                 detail: "Something else has changed the journal meanwhile."
@@ -74,6 +79,8 @@ struct Conductor: Sendable {
         if remaining == 0 { return try await loadIndexes() }
         try await withSnapshot(of: endpoints.source, from: origin, waiting: run.tellBlockers) { snapshot in
             monitor.waiting(nil)
+            monitor.isUnderSnapshot = true
+            defer { monitor.isUnderSnapshot = false }
             let selection = try await selection(under: snapshot)
             try await makeTables(selection, snapshot)
             try await whileReceiving(selection) { try await copy(selection, snapshot) }
@@ -147,7 +154,7 @@ struct Conductor: Sendable {
     ) async throws {
         guard !run.options.isOnce else { return try await body() }
         let (plan, schema) = try await forwardPlan(selection)
-        try await withFollower(plan, schema: schema) { follower in
+        try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
             monitor.watch(follower)
             try await body()
             try await forgetTruncated(follower, plan)
@@ -227,7 +234,8 @@ struct Conductor: Sendable {
             encoding: run.encoding,
             jobs: run.options.jobs,
             isReplica: !run.options.isOnce && run.options.sessionRoles.target == .replica,
-            progress: progress
+            progress: progress,
+            throttle: run.throttle
         )
         try await loader.load(
             tables.filter { !complete.contains($0.table.name) },
@@ -258,6 +266,7 @@ struct Conductor: Sendable {
 
     func makeConstraints() async throws {
         guard try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false else { return }
+        try await run.throttle.wait()
         monitor.activity("making foreign keys, triggers and views")
         try await run.steps.makeConstraints(run.sourceSelection())
     }

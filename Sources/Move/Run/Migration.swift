@@ -1,5 +1,5 @@
 import Catalog
-import Engine
+public import Engine
 public import Foundation
 public import Postgres
 public import Sync
@@ -50,13 +50,24 @@ public struct Migration: Sendable {
     let options: MigrationOptions
     let directory: URL
     let monitor: Monitor
+    let throttle: Throttle
 
     /// Prepares a move; nothing is connected to yet.
-    public init(endpoints: Endpoints, options: MigrationOptions, directory: URL, monitor: Monitor) {
+    ///
+    /// `limits` are of this run: what the journal says does not count, and they are not kept.
+    public init(
+        endpoints: Endpoints,
+        options: MigrationOptions,
+        limits: Limits = Limits(),
+        directory: URL,
+        monitor: Monitor
+    ) {
         self.endpoints = endpoints
         self.options = options
         self.directory = directory
         self.monitor = monitor
+        throttle = Throttle(limits) { monitor.event($0) }
+        monitor.watch(throttle)
     }
 
     /// Moves, until the move ends or the task is cancelled.
@@ -140,6 +151,8 @@ public struct Migration: Sendable {
             return try await withNeutralConnection(to: endpoints.source, application: "martlet lease") { source in
                 let known = try Journal.migration(on: journal)
                 try refuseIfEnded(known)
+                try ThrottleWatch.check(throttle.limits, source: source, target: journal)
+                throttle.forget()
                 let migration = if let known { known } else { try await plan(on: journal, from: source) }
                 let lease = try await Lease.take(of: migration.id, on: journal)
                 try check(migration, on: source)
@@ -156,6 +169,10 @@ public struct Migration: Sendable {
         try await withThrowingTaskGroup(of: Outcome?.self) { group in
             group.addTask {
                 try await Reporter(run: run).report()
+                return nil
+            }
+            group.addTask {
+                try await ThrottleWatch(throttle, source: endpoints.source, target: endpoints.target).run()
                 return nil
             }
             group.addTask { try await Conductor(run: run).conduct() }
@@ -237,6 +254,7 @@ public struct Migration: Sendable {
             options: decided,
             names: Names(id: migration.id),
             monitor: monitor,
+            throttle: throttle,
             directory: directory,
             encoding: try Self.encoding(from: source),
             reverseEncoding: try Self.encoding(from: target),
@@ -273,6 +291,7 @@ struct Reporter {
                     default: run.monitor.warning(nil)
                     }
                     if round % 2 == 1 { try tellWaits(source: source, target: target) }
+                    try tellHeldBack(source)
                     run.monitor.writeTables()
                     round += 1
                     try await Task.sleep(for: .seconds(1))
@@ -307,6 +326,22 @@ struct Reporter {
         let who = try writer.query(MoveSQL.laneWaits).map { row throws(PostgresError) in try row("who", as: String.self)
         }
         run.monitor.waiting(forLocks: who.isEmpty ? nil : who.joined(separator: "; "))
+    }
+
+    /// Says what a copy that is held keeps the source from: VACUUM removes nothing that its snapshot still sees.
+    private func tellHeldBack(_ source: Connection) throws {
+        guard run.throttle.report.hold != nil, run.monitor.isUnderSnapshot else {
+            return run.monitor.note(heldBack: nil)
+        }
+        let row = try source.query(
+            """
+            SELECT max(age(backend_xmin)) AS transactions, extract(epoch FROM clock_timestamp() - min(xact_start))::float8 AS seconds
+              FROM pg_stat_activity WHERE application_name = 'martlet snapshot' AND datname = current_database()
+            """
+        ).first
+        guard let row, let seconds: Double = try row.optional("seconds") else { return run.monitor.note(heldBack: nil) }
+        let transactions: Int = try row.optional("transactions") ?? 0
+        run.monitor.note(heldBack: StatusReport.HeldBack(seconds: seconds, transactions: transactions))
     }
 
     /// The message goes into the log of the server that the application writes to.

@@ -1,3 +1,4 @@
+import Engine
 public import Foundation
 import Postgres
 import Sync
@@ -9,6 +10,9 @@ public final class Monitor: Sendable {
         var report: StatusReport
         var load: LoadProgress?
         var follower: Follower?
+        var throttle: Throttle?
+        /// Whether rows are copied, under a snapshot that stays open.
+        var isUnderSnapshot = false
         var sourcePosition: LSN?
         /// What the clock of the server that is followed showed, and when: our own may be wrong.
         var sourceClock: (shown: Double, at: ContinuousClock.Instant)?
@@ -69,6 +73,7 @@ public final class Monitor: Sendable {
             if let load = state.load {
                 report.tables = StatusReport.tables(load)
             }
+            if let throttle = state.throttle { report.note(throttle) }
             if let progress = state.follower?.progress {
                 report.follow = progress
                 if !state.isPositionOld {
@@ -180,6 +185,21 @@ public final class Monitor: Sendable {
     /// Lets the source forget what is safe in the spool, so that it need not keep it for the target.
     func confirmSpooled() {
         state.withLock { $0.follower }?.confirmSpooled()
+    }
+
+    func watch(_ throttle: Throttle) {
+        state.withLock { $0.throttle = throttle }
+    }
+
+    /// Whether rows are copied, under a snapshot that stays open.
+    var isUnderSnapshot: Bool {
+        get { state.withLock(\.isUnderSnapshot) }
+        set { state.withLock { $0.isUnderSnapshot = newValue } }
+    }
+
+    /// Shows what a copy that is held keeps the source from.
+    func note(heldBack: StatusReport.HeldBack?) {
+        state.withLock { $0.report.heldBack = heldBack }
     }
 
     func watch(_ load: LoadProgress) {

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import Postgres
 
 /// What another terminal can ask the running martlet, and what it answers; both travel as JSON through the journal.
@@ -97,13 +97,43 @@ public enum Ask {
         var isDryRun: Bool?
     }
 
+    /// Whether a switch is only to be rehearsed.
+    static func isRehearsal(_ arguments: Data) -> Bool {
+        // What cannot be read is refused later, with its reason.
+        (try? JSONDecoder().decode(Rehearsal.self, from: arguments))?.isDryRun == true
+    }
+
+    /// Whether what is asked waits for the stream; what only looks, and what ends the move, is possible while it is paused.
+    public static func needsStream(_ kind: String, arguments: Data) -> Bool {
+        ["verify", "resync", "cutover", "rollback"].contains(kind) && !isRehearsal(arguments)
+    }
+
+    /// The SQLSTATE of ``paused(_:)``: object not in prerequisite state.
+    static let pausedState = "55000"
+
+    /// The refusal of what needs a stream that goes on, by its kind.
+    public static func paused(_ kind: String) -> PostgresError {
+        let action =
+            switch kind {
+            case "cutover": "cut over"
+            case "rollback": "roll back"
+            case "verify": "compare"
+            case "resync": "copy tables again"
+            default: kind
+            }
+        return PostgresError(
+            "cannot \(action) while the move is paused",
+            detail: "Nothing was stopped. martlet pause has the move hold until martlet resume.",
+            hint: "Let it go on with martlet resume, then try again.",
+            sqlState: pausedState
+        )
+    }
+
     /// What is asked for, as people say it: `the cutover`, `a rehearsal of the rollback`.
     static func title(_ kind: String, arguments: Data) -> String {
         switch kind {
         case "cutover", "rollback":
-            // What cannot be read is refused later, with its reason.
-            let isDryRun = (try? JSONDecoder().decode(Rehearsal.self, from: arguments))?.isDryRun == true
-            return isDryRun ? "a rehearsal of the \(kind)" : "the \(kind)"
+            return isRehearsal(arguments) ? "a rehearsal of the \(kind)" : "the \(kind)"
         case "verify": return "a comparison"
         case "resync": return "tables to be copied again"
         case "finish", "abort": return "the end of the move (\(kind))"

@@ -11,6 +11,7 @@ struct Run: Sendable {
     let options: MigrationOptions
     let names: Names
     let monitor: Monitor
+    let throttle: Throttle
     let directory: URL
     /// What sessions speak that copy and follow the source.
     let encoding: String

@@ -57,6 +57,11 @@ public struct StatusReading: Sendable {
         if !isRunning {
             report.lag = nil
             if !isRetrying { report.waiting = nil }
+            report.heldBack = nil
+            // A pause outlives who obeyed it.
+            report.hold = (phase.canPause ? migration.paused : nil).map {
+                Throttle.Hold(reason: .paused, text: "paused by martlet pause", since: $0)
+            }
         }
         return StatusReading(
             report: report,

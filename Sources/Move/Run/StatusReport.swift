@@ -1,4 +1,4 @@
-import Engine
+public import Engine
 public import Foundation
 public import Postgres
 public import Sync
@@ -28,6 +28,14 @@ public struct StatusReport: Sendable, Hashable, Codable {
         public var heartbeatMilliseconds: Double?
     }
 
+    /// What the snapshot of a copy that is held keeps the source from: VACUUM removes nothing that it still sees.
+    public struct HeldBack: Sendable, Hashable, Codable {
+        /// How long the snapshot is open.
+        public var seconds: Double
+        /// How many transactions have begun on the source since.
+        public var transactions: Int
+    }
+
     /// The last comparison.
     public struct Comparison: Sendable, Hashable, Codable {
         /// Whether all was equal.
@@ -48,6 +56,14 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var waiting: String?
     /// What will end the move unless somebody acts.
     public var warning: String?
+    /// Why it is held now; nil when it goes on.
+    public var hold: Throttle.Hold?
+    /// How long this run has been held in all, in seconds; nil when it never was.
+    public var heldSeconds: Double?
+    /// What the snapshot of the copy that is held keeps the source from.
+    public var heldBack: HeldBack?
+    /// The most that this run may copy in a second, in bytes; nil when there is no limit.
+    public var maxRate: Int?
     /// Where it comes from.
     public var source: String
     /// Where it goes.
@@ -70,4 +86,13 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var cutover: CutoverReport?
     /// Whether martlet has lost a server and tries to reach it again; what is said about the stream is old then.
     public var isDisconnected: Bool?
+
+    /// Takes over what is held, and why.
+    mutating func note(_ throttle: Throttle) {
+        let report = throttle.report
+        hold = report.hold
+        heldSeconds = report.held > .zero ? (report.held / .milliseconds(100)).rounded() / 10 : nil
+        maxRate = throttle.limits.rate
+        if hold == nil { heldBack = nil }
+    }
 }

@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Postgres
 import Synchronization
@@ -35,8 +36,10 @@ final class FollowState: Sendable {
     private let limitValue = Atomic<UInt64>(0)
     private let bell = Bell()
     private let confirmsSpooledValue = Atomic<Bool>(false)
+    private let throttle: Throttle
 
-    init(lanes: Int) {
+    init(lanes: Int, throttle: Throttle = .none) {
+        self.throttle = throttle
         state = Mutex(State(lanes: Array(repeating: Lane(), count: lanes)))
     }
 
@@ -48,6 +51,9 @@ final class FollowState: Sendable {
             update { _ in }
         }
     }
+
+    /// Whether a person wants that nothing is applied.
+    var isPaused: Bool { throttle.isPaused }
 
     /// How often it was changed which tables are to stand still.
     var askedCount: Int { state.withLock(\.askedCount) }

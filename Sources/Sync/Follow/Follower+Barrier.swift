@@ -62,6 +62,7 @@ extension Follower {
             try Heartbeat.send(connection)
         }
         guard try waitApplied(position, within: limit) else {
+            if state.isPaused { throw Self.isPaused }
             throw PostgresError(
                 "the stream did not reach \(position) within \(limit.components.seconds) seconds",
                 detail: "It is at \(progress.applied).",
@@ -69,6 +70,11 @@ extension Follower {
             )
         }
     }
+
+    private static let isPaused = PostgresError(
+        "the stream stands still because the move is paused",
+        hint: "Let it go on with martlet resume, then try again."
+    )
 
     /// How long it takes until everything that was written before now is applied; nil when that is not within `limit`.
     public func measureLag(on source: ConnectionString, within limit: Duration) async throws -> Duration? {

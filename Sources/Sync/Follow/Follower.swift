@@ -1,4 +1,5 @@
 public import Catalog
+public import Engine
 public import Foundation
 public import Postgres
 
@@ -79,7 +80,7 @@ public struct FollowPlan: Sendable {
 ///
 /// The receiver runs from the start. The lanes stand still until ``release(upTo:)``, so that changes
 /// pile up on disk while tables are being loaded. All parts end with the scope of
-/// ``withFollower(_:schema:_:)``; the first failure of any of them ends the others.
+/// ``withFollower(_:schema:throttle:_:)``; the first failure of any of them ends the others.
 public final class Follower: Sendable {
     let state: FollowState
     let spool: Spool
@@ -226,13 +227,16 @@ public final class Follower: Sendable {
 /// - Throws: what `body` throws; the first failure of the receiver or a lane; or, before anything is
 ///   streamed, an error when the slot has moved past what the target and the spool have, because the
 ///   server would silently leave out the transactions between.
+///
+/// While `throttle` is paused, everything is received and nothing is applied.
 public func withFollower<Result: Sendable>(
     _ plan: FollowPlan,
     schema: Schema,
+    throttle: Throttle = .none,
     _ body: @escaping @Sendable (Follower) async throws -> Result
 ) async throws -> Result {
     let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: "\(plan.slot.name) \(plan.start)")
-    let state = FollowState(lanes: plan.laneCount)
+    let state = FollowState(lanes: plan.laneCount, throttle: throttle)
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)
     let from = try await startPosition(plan, spooled: writer.through, applied: positions.applied)

@@ -181,7 +181,7 @@ final class Lane {
             isOver = true
             return
         }
-        if begin.commit >= state.limit {
+        if begin.commit >= state.limit || state.isPaused {
             try commitGroup()
             report(through: begin.commit)
             try park(until: begin.commit)
@@ -268,9 +268,11 @@ final class Lane {
     private func park(until commit: LSN) throws(PostgresError) {
         let number = configuration.number
         state.update { $0.lanes[number].isParked = true }
-        while state.limit <= commit {
+        // A pause that ends rings no bell.
+        while state.limit <= commit || state.isPaused {
             if Task.isCancelled { throw .cancelled }
-            _ = state.wait(until: .now + .milliseconds(200)) { _ in state.limit > commit || Task.isCancelled }
+            let step = ContinuousClock.now + .milliseconds(200)
+            _ = state.wait(until: step) { _ in state.limit > commit && !state.isPaused || Task.isCancelled }
         }
         state.update { $0.lanes[number].isParked = false }
     }

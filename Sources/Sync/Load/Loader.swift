@@ -1,5 +1,5 @@
 import Catalog
-import Engine
+public import Engine
 import Foundation
 public import Postgres
 
@@ -25,6 +25,8 @@ public struct Loader: Sendable {
     public var isReplica: Bool
     /// Told what happens.
     public var progress: LoadProgress
+    /// Asked before each piece, and while rows are copied.
+    public var throttle: Throttle
 
     /// Creates a loader.
     public init(
@@ -34,7 +36,8 @@ public struct Loader: Sendable {
         jobs: Int,
         maintenanceMemory: String = "512MB",
         isReplica: Bool = true,
-        progress: LoadProgress
+        progress: LoadProgress,
+        throttle: Throttle = .none
     ) {
         self.source = source
         self.target = target
@@ -43,6 +46,7 @@ public struct Loader: Sendable {
         self.maintenanceMemory = maintenanceMemory
         self.isReplica = isReplica
         self.progress = progress
+        self.throttle = throttle
     }
 
     /// Copies `tables` and builds the indexes of those and of `loaded`; without tables to copy no snapshot is needed.
@@ -58,12 +62,14 @@ public struct Loader: Sendable {
             progress.update(load.table.name) { $0.indexes = load.table.indexes.filter(\.isBuiltAlone).count }
         }
         let queue = LoadQueue(tables, loaded: loaded)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for worker in 0..<jobs {
-                group.addTask { try await work(worker, queue, snapshot) }
+        try await throttle.whileUsed {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for worker in 0..<jobs {
+                    group.addTask { try await work(worker, queue, snapshot) }
+                }
+                // Not waitForAll(), which lets the others wait for a piece that the failed worker will never finish.
+                while try await group.next() != nil {}
             }
-            // Not waitForAll(), which lets the others wait for a piece that the failed worker will never finish.
-            while try await group.next() != nil {}
         }
     }
 
@@ -89,6 +95,8 @@ public struct Loader: Sendable {
             guard let snapshot else { return try await run(queue, nil, to) }
             let name = "martlet load \(number)"
             try await withNeutralConnection(to: source, application: name, encoding: encoding) { from in
+                // A server that is made to wait by us, for hours when the copy is held, must not take us for dead.
+                try from.execute("SET tcp_user_timeout = 0")
                 try from.begin(sharing: snapshot)
                 try from.execute("SAVEPOINT martlet")
                 try await run(queue, from, to)
@@ -98,6 +106,7 @@ public struct Loader: Sendable {
 
     private func run(_ queue: LoadQueue, _ from: Connection?, _ to: Connection) async throws {
         while let item = try queue.next() {
+            try throttle.pass()
             switch item {
             case .part(let load, let part):
                 guard let from else { throw PostgresError("a table is left to copy without a session on the source") }
@@ -153,6 +162,7 @@ public struct Loader: Sendable {
                     $0.rows += newRows
                     $0.bytes += newBytes
                 }
+                try throttle.pass(newBytes)
             }
             // The end of a binary COPY comes as a message, too.
             progress.update(name) { $0.rows += rows - messages }

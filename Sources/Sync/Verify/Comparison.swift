@@ -1,4 +1,5 @@
 public import Catalog
+public import Engine
 import Foundation
 public import Postgres
 import Synchronization
@@ -69,6 +70,8 @@ public struct Comparison: Sendable {
     public var maps = TableMaps.none
     /// The catalogs; nil to read them.
     public var catalogs: Catalogs?
+    /// Asked before each table; what runs on the servers then runs to its end.
+    public var throttle = Throttle.none
     /// Is told how far the comparison is.
     public var progress: @Sendable (Progress) -> Void = { _ in }
 
@@ -115,8 +118,14 @@ public struct Comparison: Sendable {
             let pairs = pairs(in: catalogs, partitionsAsTables: partitionsAsTables)
             let method = try await sides.method(for: pairs, isStrict: isStrict)
             let queue = WorkQueue(work(pairs).sorted { $0.0.bytes > $1.0.bytes })
-            let worker = ComparisonWorker(method: method, format: format, queue: queue, progress: progress)
-            var verdicts = try await runWorkers(worker, first: sides)
+            let worker = ComparisonWorker(
+                method: method,
+                format: format,
+                queue: queue,
+                throttle: throttle,
+                progress: progress
+            )
+            var verdicts = try await throttle.whileUsed { try await runWorkers(worker, first: sides) }
             verdicts.sort { $0.qualifiedName < $1.qualifiedName }
             for place in verdicts.indices { verdicts[place].differences.sortKeys() }
             let findings = try await sides.findings(checks)

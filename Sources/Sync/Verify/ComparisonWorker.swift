@@ -1,3 +1,4 @@
+import Engine
 import Postgres
 
 /// Compares one table after the other on one session of each side.
@@ -5,12 +6,13 @@ struct ComparisonWorker: Sendable {
     let method: RowHash.Method
     let format: ValueFormat
     let queue: WorkQueue
+    let throttle: Throttle
     let progress: @Sendable (Comparison.Progress) -> Void
 
     func run(_ sides: SideBySide) async throws -> [TableVerdict] {
         var verdicts: [TableVerdict] = []
         while let (pair, change) = queue.next() {
-            try Task.checkCancellation()
+            try await throttle.wait()
             progress(.started(pair.name, bytes: pair.bytes))
             let verdict = try await compare(pair, change, sides)
             progress(.finished(verdict))

@@ -29,9 +29,14 @@ struct Asker: Sendable {
     ) async throws -> Answer? {
         try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
             guard try Journal.migration(on: connection) != nil, try Lease.isTaken(on: connection) else { return nil }
+            let content = try JSONEncoder().encode(arguments)
+            // While tables are copied nobody would answer before the move goes on.
+            if Ask.needsStream(kind, arguments: content), try Journal.paused(on: connection) != nil {
+                throw Ask.paused(kind)
+            }
             // What was being done before is not done for us.
             let before = try activity(connection) ?? ""
-            let request = try Journal.ask(kind, arguments: try JSONEncoder().encode(arguments), on: connection)
+            let request = try Journal.ask(kind, arguments: content, on: connection)
             do {
                 return try await wait(for: request, told: before, on: connection, as: type)
             } catch  where Task.isCancelled {

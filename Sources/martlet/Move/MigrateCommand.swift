@@ -42,6 +42,8 @@ struct MigrateCommand: Command {
     )
     var confirm: Confirmation = .spooled
 
+    @OptionGroup var limits: LimitOptions
+
     @Flag(help: "Say what would be done, and whether anything is in the way; change nothing.")
     var dryRun = false
 
@@ -79,7 +81,13 @@ struct MigrateCommand: Command {
         let monitor = Monitor(endpoints: endpoints, directory: directory) { event in
             if !output.isTerminal { output.talk("\(Date().formatted(Self.clock))  \(event)") }
         }
-        let migration = Migration(endpoints: endpoints, options: options, directory: directory, monitor: monitor)
+        let migration = Migration(
+            endpoints: endpoints,
+            options: options,
+            limits: try limits.limits(),
+            directory: directory,
+            monitor: monitor
+        )
         let view = LiveView(output: output)
         do {
             let outcome = try await view.show(monitor) { try await migration.run() }

@@ -27,6 +27,7 @@ struct Painter {
         lines += text(state.joined(separator: " · "), width)
         if let waiting = report.waiting { lines += text("waiting: \(waiting)", width, .yellow) }
         if let warning = report.warning { lines += text("warning: \(warning)", width, .yellow) }
+        lines += holdLines(report).flatMap { text($0, width, .yellow) }
         if !report.tables.isEmpty { lines += loadLines(report).map { Self.cut($0, to: width) } }
         if let follow = report.follow { lines += text(followLine(follow, report, reading), width) }
         lines += standingLines(report, width)
@@ -65,6 +66,25 @@ struct Painter {
         return lines
     }
 
+    /// Why nothing goes on, for how long in all, and what that keeps the source from.
+    private func holdLines(_ report: StatusReport) -> [String] {
+        let total = report.heldSeconds.map { Self.duration($0) }
+        guard let hold = report.hold else {
+            return total.map { ["held for \($0) in all"] } ?? []
+        }
+        let what =
+            hold.reason == .paused
+            ? "\(hold.text) at \(hold.since.formatted(Self.moment))" : "held: \(hold.text)"
+        var lines = [what + (total.map { " (held for \($0) in all)" } ?? "")]
+        if let back = report.heldBack {
+            lines.append(
+                "warning: the snapshot of the copy is open for \(Self.duration(back.seconds)); VACUUM on the source removes "
+                    + "nothing that died since (\(Quantity.of(back.transactions, "transaction")))"
+            )
+        }
+        return lines
+    }
+
     /// What must be known first when nobody is at work.
     private func runnerLines(_ report: StatusReport, _ reading: StatusReading?, _ width: Int?) -> [String] {
         guard let reading, reading.runner == .stopped, !report.phase.isLast else { return [] }
@@ -78,6 +98,7 @@ struct Painter {
 
     /// What can be done now.
     private static func next(_ report: StatusReport, _ reading: StatusReading?) -> String? {
+        if report.hold?.reason == .paused, reading?.runner != .stopped { return "martlet resume" }
         if let reading, reading.runner != .running, !report.phase.isLast {
             return reading.runner == .stopped ? "run martlet migrate again; it goes on where it was" : nil
         }
@@ -123,10 +144,11 @@ struct Painter {
             return ["tables \(ready.count) of \(ready.count) ready, \(Quantity.of(rows, "row")) copied"]
         }
         let remaining = Double(total - done)
+        let limit = report.maxRate.map { " (limit \(Self.size($0))/s)" } ?? ""
         let eta = rate.bytes > 1 ? ", eta \(Self.duration(remaining / rate.bytes))" : ""
         var lines = [
             "tables \(ready.count) of \(report.tables.count) ready · \(Self.size(done)) of \(Self.size(total)) · "
-                + "\(Self.size(Int(rate.bytes)))/s · \(Self.count(Int(rate.rows))) rows/s\(eta)"
+                + "\(Self.size(Int(rate.bytes)))/s\(limit) · \(Self.count(Int(rate.rows))) rows/s\(eta)"
         ]
         let active = report.tables.filter { $0.load.state == .loading || $0.load.state == .loaded }
         for table in active.prefix(8) {
