@@ -11,6 +11,7 @@ import Synchronization
 @safe public final class Connection {
     let handle: OpaquePointer
     let canceller: Canceller
+    let waits = ServerWait()
     private let noticeBox: NoticeBox
     private var preparedCount = 0
 

@@ -128,6 +128,8 @@ extension Connection {
     private func endCopy() throws(PostgresError) -> Int {
         var affected = 0
         var failure: PostgresError?
+        let start = ContinuousClock.now
+        defer { waits.add(since: start) }
         while let result = unsafe PQgetResult(handle) {
             let status = unsafe PQresultStatus(result)
             guard status != PGRES_COPY_IN, status != PGRES_COPY_OUT else {
@@ -210,6 +212,8 @@ extension Connection {
             if left == 0 { return }
             guard left > 0, !serverHasFailed() else { throw refused() }
             if connection.canceller.isCancelled { throw .cancelled }
+            let start = ContinuousClock.now
+            defer { connection.waits.add(since: start) }
             var socket = unsafe pollfd(fd: PQsocket(connection.handle), events: Int16(POLLOUT | POLLIN), revents: 0)
             guard unsafe poll(&socket, 1, 1000) > 0, Int32(socket.revents) & POLLIN != 0 else { continue }
             guard !serverHasFailed(), unsafe PQconsumeInput(connection.handle) == 1 else { throw refused() }

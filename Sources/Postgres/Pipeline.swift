@@ -112,6 +112,8 @@ public final class Pipeline {
     /// As ``synchronize()``, and keeps the failure for it.
     func settle() throws(PostgresError) {
         if connection.canceller.isCancelled { throw .cancelled }
+        let start = ContinuousClock.now
+        defer { connection.waits.add(since: start) }
         guard unsafe PQpipelineSync(connection.handle) == 1 else { throw failure ?? connection.libpqFailure() }
         try readResults()
         while let result = unsafe PQgetResult(connection.handle) {
@@ -129,6 +131,8 @@ public final class Pipeline {
 
     private func makeRoom(for size: Int) throws(PostgresError) {
         guard bytesInFlight > 0, bytesInFlight + size > Self.limit else { return }
+        let start = ContinuousClock.now
+        defer { connection.waits.add(since: start) }
         guard unsafe PQsendFlushRequest(connection.handle) == 1, unsafe PQflush(connection.handle) >= 0 else {
             throw failure ?? connection.libpqFailure()
         }

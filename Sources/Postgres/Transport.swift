@@ -13,6 +13,7 @@ import Foundation
     private let socket: Int32
     private let place: String
     private let canceller: Canceller
+    private let waits: ServerWait
     private let encryption: OpenSSL?
 
     /// With MARTLET_TRANSPORT=libpq nothing goes past libpq: for tests, and where a system's own library behaves otherwise.
@@ -33,6 +34,7 @@ import Foundation
         socket = unsafe PQsocket(connection.handle)
         place = connection.target.place
         canceller = connection.canceller
+        waits = connection.waits
     }
 
     /// Whether what is read comes in records, so that more may be there when less came than fits.
@@ -96,6 +98,8 @@ import Foundation
 
     @discardableResult
     private func wait(forReading: Bool, timeout: Int32) -> Bool {
+        let start = ContinuousClock.now
+        defer { waits.add(since: start) }
         var interest = pollfd(fd: socket, events: Int16(forReading ? POLLIN : POLLOUT), revents: 0)
         return unsafe poll(&interest, 1, timeout) > 0
     }

@@ -100,24 +100,27 @@ public final class Throttle: Sendable {
 
     /// Counts bytes that were copied, and blocks the calling thread for as long as nobody may go on.
     ///
+    /// - Returns: for how many seconds it did.
     /// - Throws: SQLSTATE 57014 when the task is cancelled meanwhile.
-    public func pass(_ bytes: Int = 0) throws(PostgresError) {
+    @discardableResult
+    public func pass(_ bytes: Int = 0) throws(PostgresError) -> Double {
         let (isFree, due) = state.withLock { state in
             (state.isFree, bytes > 0 ? state.pacer?.take(bytes, at: .now) : nil)
         }
-        if let due, due > .now {
-            let start = ContinuousClock.now
+        let start = ContinuousClock.now
+        if let due, due > start {
             try wait(until: due) { false }
             state.withLock { $0.paced += start.duration(to: .now) }
         }
-        if isFree, due == nil { return }
+        if isFree, due == nil { return 0 }
         try wait(until: nil) { self.state.withLock(\.isFree) }
+        return start.duration(to: .now) / .seconds(1)
     }
 
     /// As ``pass(_:)``, off Swift's shared threads.
     public func wait() async throws {
         guard !state.withLock(\.isFree) else { return try Task.checkCancellation() }
-        try await withOwnThread("martlet.throttle") { try pass() }
+        _ = try await withOwnThread("martlet.throttle") { try pass() }
     }
 
     /// Runs work to which the limits on the servers apply.

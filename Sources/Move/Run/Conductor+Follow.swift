@@ -22,7 +22,8 @@ extension Conductor {
         }
         let (plan, schema) = try await forwardPlan(selection)
         let crossing = Crossing(run: run, direction: .forward, plan: plan, selection: selection)
-        let decision = try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
+        let decision = try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) {
+            follower in
             run.monitor.watch(follower)
             try await startApplying(follower, plan)
             let decision = try await serve(follower, crossing)
@@ -51,7 +52,8 @@ extension Conductor {
         let crossing = Crossing(run: run, direction: .reverse, plan: plan, selection: selection)
         try await dropForwardSlot()
         try await setAside(on: .source)
-        let decision = try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
+        let decision = try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) {
+            follower in
             run.monitor.watch(follower)
             follower.release()
             run.monitor.activity("waiting for changes")
@@ -70,7 +72,7 @@ extension Conductor {
     private func renameBeforeFollowing(_ selection: Selection) async throws {
         guard try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false else { return }
         let (plan, schema) = try await forwardPlan(selection)
-        try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
+        try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) { follower in
             run.monitor.watch(follower)
             try await makeConstraints(follower, plan)
         }
@@ -300,7 +302,7 @@ extension Conductor {
         let run = run
         let (selection, schema) = (crossed.reverseSelection, crossed.reverseSchema)
         let plan = run.reversePlan(selection, start: crossed.reverseStart)
-        try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
+        try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) { follower in
             var report = crossed.report
             follower.release()
             try await report.measure("prove the way back") {

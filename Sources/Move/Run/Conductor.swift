@@ -154,7 +154,7 @@ struct Conductor: Sendable {
     ) async throws {
         guard !run.options.isOnce else { return try await body() }
         let (plan, schema) = try await forwardPlan(selection)
-        try await withFollower(plan, schema: schema, throttle: run.throttle) { follower in
+        try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) { follower in
             monitor.watch(follower)
             try await body()
             try await forgetTruncated(follower, plan)
@@ -235,7 +235,8 @@ struct Conductor: Sendable {
             jobs: run.options.jobs,
             isReplica: !run.options.isOnce && run.options.sessionRoles.target == .replica,
             progress: progress,
-            throttle: run.throttle
+            throttle: run.throttle,
+            stages: run.stages
         )
         try await loader.load(
             tables.filter { !complete.contains($0.table.name) },

@@ -51,6 +51,7 @@ public struct Migration: Sendable {
     let directory: URL
     let monitor: Monitor
     let throttle: Throttle
+    let stages = Stages()
 
     /// Prepares a move; nothing is connected to yet.
     ///
@@ -68,6 +69,7 @@ public struct Migration: Sendable {
         self.monitor = monitor
         throttle = Throttle(limits) { monitor.event($0) }
         monitor.watch(throttle)
+        monitor.watch(stages)
     }
 
     /// Moves, until the move ends or the task is cancelled.
@@ -255,6 +257,7 @@ public struct Migration: Sendable {
             names: Names(id: migration.id),
             monitor: monitor,
             throttle: throttle,
+            stages: stages,
             directory: directory,
             encoding: try Self.encoding(from: source),
             reverseEncoding: try Self.encoding(from: target),

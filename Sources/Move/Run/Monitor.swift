@@ -11,6 +11,7 @@ public final class Monitor: Sendable {
         var load: LoadProgress?
         var follower: Follower?
         var throttle: Throttle?
+        var stages: Stages?
         /// Whether rows are copied, under a snapshot that stays open.
         var isUnderSnapshot = false
         var sourcePosition: LSN?
@@ -74,6 +75,7 @@ public final class Monitor: Sendable {
                 report.tables = StatusReport.tables(load)
             }
             if let throttle = state.throttle { report.note(throttle) }
+            report.stages = state.stages?.report
             if let progress = state.follower?.progress {
                 report.follow = progress
                 if !state.isPositionOld {
@@ -111,6 +113,7 @@ public final class Monitor: Sendable {
 
     /// Tells how a run ended, to the log and the journal; the terminal is told by the command itself.
     func end(_ text: String) {
+        if let spent = report.stages?.text { log.write(spent) }
         log.write(text)
         state.withLock {
             $0.events.append(text)
@@ -189,6 +192,10 @@ public final class Monitor: Sendable {
 
     func watch(_ throttle: Throttle) {
         state.withLock { $0.throttle = throttle }
+    }
+
+    func watch(_ stages: Stages) {
+        state.withLock { $0.stages = stages }
     }
 
     /// Whether rows are copied, under a snapshot that stays open.

@@ -12,6 +12,7 @@ struct Run: Sendable {
     let names: Names
     let monitor: Monitor
     let throttle: Throttle
+    let stages: Stages
     let directory: URL
     /// What sessions speak that copy and follow the source.
     let encoding: String

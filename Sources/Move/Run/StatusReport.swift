@@ -84,6 +84,8 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var comparison: Comparison?
     /// The last switch of the application from one server to the other.
     public var cutover: CutoverReport?
+    /// Where the time of this run went.
+    public var stages: Stages.Report?
     /// Whether martlet has lost a server and tries to reach it again; what is said about the stream is old then.
     public var isDisconnected: Bool?
 

@@ -37,9 +37,12 @@ final class FollowState: Sendable {
     private let bell = Bell()
     private let confirmsSpooledValue = Atomic<Bool>(false)
     private let throttle: Throttle
+    /// Told where the time goes.
+    let stages: Stages
 
-    init(lanes: Int, throttle: Throttle = .none) {
+    init(lanes: Int, throttle: Throttle = .none, stages: Stages = Stages()) {
         self.throttle = throttle
+        self.stages = stages
         state = Mutex(State(lanes: Array(repeating: Lane(), count: lanes)))
     }
 

@@ -80,7 +80,7 @@ public struct FollowPlan: Sendable {
 ///
 /// The receiver runs from the start. The lanes stand still until ``release(upTo:)``, so that changes
 /// pile up on disk while tables are being loaded. All parts end with the scope of
-/// ``withFollower(_:schema:throttle:_:)``; the first failure of any of them ends the others.
+/// ``withFollower(_:schema:throttle:stages:_:)``; the first failure of any of them ends the others.
 public final class Follower: Sendable {
     let state: FollowState
     let spool: Spool
@@ -233,10 +233,11 @@ public func withFollower<Result: Sendable>(
     _ plan: FollowPlan,
     schema: Schema,
     throttle: Throttle = .none,
+    stages: Stages = Stages(),
     _ body: @escaping @Sendable (Follower) async throws -> Result
 ) async throws -> Result {
     let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: "\(plan.slot.name) \(plan.start)")
-    let state = FollowState(lanes: plan.laneCount, throttle: throttle)
+    let state = FollowState(lanes: plan.laneCount, throttle: throttle, stages: stages)
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)
     let from = try await startPosition(plan, spooled: writer.through, applied: positions.applied)

@@ -12,6 +12,7 @@ extension Lane {
         if let large = frame.large {
             // It goes alone, after what came before it.
             try send(table, statements)
+            tally.fallbacks.largeRows += 1
             return try sendRow(kind, LargeRow(large, in: spool), table, statements)
         }
         var row = PgOutput.Row(frame.payload)
@@ -25,6 +26,7 @@ extension Lane {
         case (.update, .some(let old), .some(let new)) where !table.changes.isSameKey(old, new):
             // The new key may have been another row's a moment ago: what came before has to go first.
             try send(table, statements)
+            tally.fallbacks.keyChanges += 1
             try sendRow(kind, row, table, statements)
         case (.update, _, .some(let new)): table.changes.add(.update, new)
         case (.delete, .some(let old), _): table.changes.add(.delete, old)
@@ -46,6 +48,7 @@ extension Lane {
             return table.changes.addKeyless(new)
         }
         try send(table, statements)
+        tally.fallbacks.orderedRows += 1
         try sendRow(kind, row, table, statements)
     }
 
@@ -120,7 +123,7 @@ extension Lane {
         places: [Int],
         _ statement: PreparedStatement
     ) throws(PostgresError) {
-        state.count { $0.rows += entries.count }
+        tally.rows += entries.count
         try encoder.encode(entries, of: table, places: places) { values throws(PostgresError) in
             try pipeline.send(statement, values, expecting: entries.count)
         }
@@ -133,7 +136,8 @@ extension Lane {
         places: [Int],
         _ statement: PreparedStatement
     ) throws(PostgresError) {
-        state.count { $0.rows += entries.count }
+        tally.rows += entries.count
+        tally.fallbacks.refusedNulls += entries.count
         for entry in entries {
             let tuple = table.changes.bytes.view(entry.tuple, entry.length)
             try pipeline.send(statement, values(of: tuple, at: places), expecting: 1)
@@ -143,7 +147,7 @@ extension Lane {
     /// Opens the group for a change that goes alone, and refuses one that does not say which row it is about.
     func beginRow(_ kind: PgOutput.Kind?, _ table: LaneTable, oldIsWhole: Bool) throws(PostgresError) {
         try open()
-        state.count { $0.rows += 1 }
+        tally.rows += 1
         // Without a key the whole row names it, and nothing less.
         if kind != .insert, table.keyPlaces.isEmpty, !oldIsWhole { throw malformed(table) }
     }

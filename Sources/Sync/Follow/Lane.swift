@@ -78,6 +78,11 @@ final class Lane {
     private var void: Set<UInt32> = []
     private var isOver = false
 
+    /// What was done since it was told last; only this lane's task counts in it.
+    var tally = LaneTally()
+    private var watch = Stopwatch()
+    private var waited = Duration.zero
+
     /// The relation whose change the lane failed at, when it failed at one.
     var culprit: UInt32?
 
@@ -254,7 +259,9 @@ final class Lane {
         if transaction == nil {
             if group.changes >= Self.flowRows, group.began.duration(to: .now) < Self.flowTime {
                 // Not a wait for the spool, which would wake us for every few messages.
+                var wait = Stopwatch()
                 usleep(2000)
+                tally.inputSeconds += wait.lap()
                 return
             }
             try commitGroup()
@@ -262,11 +269,15 @@ final class Lane {
             isOver = isDue || configuration.end != nil
             if isOver { return }
         }
+        var wait = Stopwatch()
         spool.wait(beyond: reader.seen, until: .now + .milliseconds(200))
+        tally.inputSeconds += wait.lap()
     }
 
     private func park(until commit: LSN) throws(PostgresError) {
         let number = configuration.number
+        var wait = Stopwatch()
+        defer { tally.parkedSeconds += wait.lap() }
         state.update { $0.lanes[number].isParked = true }
         // A pause that ends rings no bell.
         while state.limit <= commit || state.isPaused {
@@ -357,14 +368,31 @@ final class Lane {
         tables.keep()
         let lag = Date().timeIntervalSince1970 * 1000
         let isFirst = configuration.number == 0
+        let sent = tally.rows
         state.count { counters in
+            counters.rows += sent
             counters.groups += rows ? 1 : 0
             counters.changes += done.allChanges
             if isFirst { counters.transactions += done.transactions }
             counters.lastCommitTime = max(counters.lastCommitTime, done.lastCommitTime)
             if let sent = done.heartbeats.last { counters.heartbeatMilliseconds = lag - sent }
         }
+        tally.groups += rows ? 1 : 0
+        tally.changes += done.allChanges
+        tally.transactions += done.transactions
+        tally.largestGroup = max(tally.largestGroup, done.allChanges)
+        publishTally()
         report(through: position)
+    }
+
+    /// Tells where the time went since the last time.
+    private func publishTally() {
+        let now = pipeline.serverWait
+        tally.seconds = watch.lap()
+        tally.serverSeconds = (now - waited) / .seconds(1)
+        waited = now
+        state.stages.add(tally)
+        tally = LaneTally()
     }
 
     // MARK: Replaying
@@ -380,6 +408,12 @@ final class Lane {
             if failure.table == nil || failure.table == table.name { table.trip() }
         }
         state.count { $0.replays += 1 }
+        // An exclusion constraint is unique in its own way.
+        if ["23505", "23P01"].contains(failure.sqlState) {
+            tally.fallbacks.uniqueReplays += 1
+        } else {
+            tally.fallbacks.otherReplays += 1
+        }
         guard let start = group.start else { throw failure }
         let (base, end, finish) = (group.base, group.end, position)
         var again = SpoolReader(spool: spool, from: start)

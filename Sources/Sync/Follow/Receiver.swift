@@ -25,6 +25,9 @@ struct Receiver {
         var nextStatus = ContinuousClock.now + Self.statusInterval
         var wantsReply = false
         var heard = ContinuousClock.now
+        var idle = Duration.zero
+        var began = heard
+        var watch = Stopwatch()
         while true {
             let any = try stream.receive(timeout: 20) { message throws(PostgresError) in
                 switch message {
@@ -44,13 +47,20 @@ struct Receiver {
                 heard = .now
             }
             let now = ContinuousClock.now
+            if !any { idle += began.duration(to: now) }
             if wantsReply || now >= nextStatus {
                 let silence = heard.duration(to: now)
                 guard silence < Self.silence else { throw Self.isSilent }
                 try report(asking: silence > Self.patience)
                 wantsReply = false
                 nextStatus = now + Self.statusInterval
+                var tally = writer.takeTally()
+                tally.seconds = watch.lap()
+                tally.idleSeconds = idle / .seconds(1)
+                state.stages.add(tally)
+                idle = .zero
             }
+            began = any ? .now : now
         }
     }
 

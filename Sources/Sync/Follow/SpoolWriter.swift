@@ -17,6 +17,9 @@ final class SpoolWriter {
     private var kept = LSN.zero
     private var isInTransaction = false
 
+    /// What was done since ``takeTally()``.
+    private var tally = ReceiveTally()
+
     /// The large message that has not come whole: where its frame begins, how many bytes are still to come, and the next piece.
     private var large: (start: UInt64, left: Int)?
     private let piece = Bytes()
@@ -71,8 +74,16 @@ final class SpoolWriter {
         if descriptor >= 0 { close(descriptor) }
     }
 
+    /// What was written since the last call, and how long that took.
+    func takeTally() -> ReceiveTally {
+        defer { tally = ReceiveTally() }
+        return tally
+    }
+
     /// Adds one message of the output plugin.
     func append(_ payload: UnsafeRawBufferPointer, lsn: LSN) throws(PostgresError) {
+        tally.messages += 1
+        tally.bytes += payload.count
         switch PgOutput.kind(of: payload) {
         case .relation: note(relation: payload)
         case .commit:
@@ -102,6 +113,8 @@ final class SpoolWriter {
         lsn: LSN
     ) throws(PostgresError) {
         if offset == 0 { try beginLarge(bytes, length: length, lsn: lsn) }
+        tally.messages += 1
+        tally.bytes += bytes.count
         guard var large else { throw Self.outOfOrder }
         var rest = bytes
         while !rest.isEmpty {
@@ -153,7 +166,10 @@ final class SpoolWriter {
     func sync() throws(PostgresError) -> LSN {
         if !isInTransaction, large == nil, through > kept { addMark() }
         try publish()
+        var watch = Stopwatch()
         guard fdatasync(descriptor) == 0 else { throw failure("write") }
+        tally.syncSeconds += watch.lap()
+        tally.syncs += 1
         return kept
     }
 
@@ -181,6 +197,9 @@ final class SpoolWriter {
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) throws(PostgresError) {
+        guard !bytes.isEmpty else { return }
+        var watch = Stopwatch()
+        defer { tally.writeSeconds += watch.lap() }
         var written = 0
         while written < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])

@@ -27,6 +27,8 @@ public struct Loader: Sendable {
     public var progress: LoadProgress
     /// Asked before each piece, and while rows are copied.
     public var throttle: Throttle
+    /// Told where the time goes.
+    public var stages: Stages
 
     /// Creates a loader.
     public init(
@@ -37,7 +39,8 @@ public struct Loader: Sendable {
         maintenanceMemory: String = "512MB",
         isReplica: Bool = true,
         progress: LoadProgress,
-        throttle: Throttle = .none
+        throttle: Throttle = .none,
+        stages: Stages = Stages()
     ) {
         self.source = source
         self.target = target
@@ -47,6 +50,7 @@ public struct Loader: Sendable {
         self.isReplica = isReplica
         self.progress = progress
         self.throttle = throttle
+        self.stages = stages
     }
 
     /// Copies `tables` and builds the indexes of those and of `loaded`; without tables to copy no snapshot is needed.
@@ -105,13 +109,19 @@ public struct Loader: Sendable {
     }
 
     private func run(_ queue: LoadQueue, _ from: Connection?, _ to: Connection) async throws {
+        var clock = LoadClock(stages, from, to)
+        defer { clock.publish() }
+        var watch = Stopwatch()
         while let item = try queue.next() {
-            try throttle.pass()
+            clock.note { $0.idleSeconds += watch.lap() }
+            let held = try throttle.pass()
+            clock.note { $0.heldSeconds += held }
+            watch = Stopwatch()
             switch item {
             case .part(let load, let part):
                 guard let from else { throw PostgresError("a table is left to copy without a session on the source") }
                 do {
-                    try await copy(load, part, from, to)
+                    try await copy(load, part, from, to, &clock)
                 } catch let error as PostgresError {
                     throw LoadRefusal.explain(error, copying: load.table.name)
                 }
@@ -121,9 +131,11 @@ public struct Loader: Sendable {
                 } catch {
                     throw LoadRefusal.explain(error, building: index.name, of: load.table.name)
                 }
+                clock.note(index: "\(index.name)", seconds: watch.lap())
                 progress.update(load.table.name) { $0.indexesBuilt += 1 }
             case .finish(let load):
                 try await IndexBuilder.finish(load.table, on: to)
+                clock.note { $0.indexSeconds += watch.lap() }
                 progress.update(load.table.name) {
                     $0.state = .ready
                     $0.finished = Date()
@@ -136,6 +148,7 @@ public struct Loader: Sendable {
                 try Journal.addPart(of: complete, rows: 0, bytes: 0, isLast: true, on: to)
             }
             queue.done(item, completing: complete)
+            watch = Stopwatch()
         }
     }
 
@@ -143,7 +156,8 @@ public struct Loader: Sendable {
         _ load: LoadTable,
         _ part: Range<Int>?,
         _ from: Connection,
-        _ to: Connection
+        _ to: Connection,
+        _ clock: inout LoadClock
     ) async throws {
         let name = load.table.name
         let sql = CopySQL(load: load, part: part)
@@ -162,10 +176,18 @@ public struct Loader: Sendable {
                     $0.rows += newRows
                     $0.bytes += newBytes
                 }
-                try throttle.pass(newBytes)
+                let held = try throttle.pass(newBytes)
+                clock.note {
+                    $0.bytes += newBytes
+                    $0.heldSeconds += held
+                }
             }
             // The end of a binary COPY comes as a message, too.
             progress.update(name) { $0.rows += rows - messages }
+            clock.note {
+                $0.rows += rows
+                $0.parts += 1
+            }
             try Journal.addPart(of: name, rows: rows, bytes: bytes, isLast: !load.isSplit, on: to)
         }
         // The snapshot stays, the lock on the table goes: a session with those of several tables would wait in a circle with a

@@ -12,7 +12,7 @@ public enum Quantity {
     }
 
     /// A number with its noun: 1 table, 1,200 tables.
-    public static func of(_ number: Int, _ noun: String) -> String {
-        "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+    public static func of(_ number: Int, _ noun: String, _ many: String? = nil) -> String {
+        "\(grouped(number)) \(number == 1 ? noun : many ?? noun + "s")"
     }
 }

@@ -24,8 +24,26 @@ struct LimitTests {
             // What is sent last is not waited for: a buffer of 128 KiB and a quarter of a second for each worker.
             #expect(copied <= 2 * 1_048_576 * (seconds + 0.5) + 2 * 131_072, "\(copied) bytes in \(seconds) s")
             #expect(try await ask(move.target, "SELECT report ->> 'maxRate' FROM martlet.status") == "2097152")
+            try await mustTellTime(move)
             try await move.must("finish")
         }
+    }
+
+    /// Looks whether the status and the log tell where the time of a limited copy went.
+    private func mustTellTime(_ move: TestMove) async throws {
+        let load: SQL = "SELECT (report #> '{stages,load}') FROM martlet.status"
+        let told: SQL = """
+            SELECT (l ->> 'parts')::int = 2 AND (l ->> 'rows')::int = 8000 AND (l ->> 'indexes')::int = 2
+                   AND (l ->> 'bytes')::bigint = (SELECT sum(bytes_done) FROM martlet.table_load)
+                   AND (l ->> 'heldSeconds')::float8 > 2 AND (l ->> 'seconds')::float8 > (l ->> 'heldSeconds')::float8
+              FROM (\(load)) AS load(l)
+            """
+        let found = try await ask(move.target, load) ?? ""
+        #expect(try await ask(move.target, told) == "t", "\(found)")
+        let log = try FileManager.default.contentsOfDirectory(atPath: move.directory).filter { $0.hasSuffix(".log") }
+        let text = try log.map { try String(contentsOfFile: move.directory + "/" + $0, encoding: .utf8) }.joined()
+        #expect(text.contains("where the time went, of all workers of a stage:\n    load: "))
+        #expect(text.contains(" % held") && text.contains("; 8,000 rows, "))
     }
 
     @Test(.timeLimit(.minutes(5))) func `a copy holds while others are busy on the source`() async throws {

@@ -1,0 +1,66 @@
+import Catalog
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Sync
+
+struct StagesTests {
+    /// What lanes counted when everything was applied.
+    private static func lanes(
+        _ tables: SQL,
+        _ rows: SQL = "",
+        _ changes: [SQL]
+    ) async throws -> (LaneTally, FollowCounters, ReceiveTally) {
+        try await Way.with(tables: tables, rows: rows) { way in
+            try await way.follow { follower, _ in
+                try await way.write(changes)
+                follower.release()
+                try await way.settle(follower)
+                // The receiver tells once a second.
+                try await eventually("the receiver has told") { follower.state.stages.report.receive.messages > 0 }
+                let report = follower.state.stages.report
+                return (report.lanes, follower.progress.counters, report.receive)
+            }
+        }
+    }
+
+    @Test func `lanes count what they fold, and why they send rows alone`() async throws {
+        let (lanes, counters, receive) = try await Self.lanes(
+            """
+            CREATE TABLE t (id int PRIMARY KEY, n int); CREATE TABLE k (a int); ALTER TABLE k REPLICA IDENTITY FULL
+            """,
+            "INSERT INTO t VALUES (1, 1), (2, 2); INSERT INTO k VALUES (1), (2)",
+            [
+                "UPDATE t SET n = n + 1; UPDATE t SET n = n + 1 WHERE id = 1; UPDATE t SET id = 3 WHERE id = 2",
+                "UPDATE k SET a = 5 WHERE a = 1; DELETE FROM k WHERE a = 2",
+            ]
+        )
+        #expect(lanes.changes == 6 && counters.changes == 6)
+        // Two changes of row 1 are one row.
+        #expect(lanes.rows == 5 && counters.rows == 5)
+        #expect(lanes.fallbacks.keyChanges == 1 && lanes.fallbacks.orderedRows == 2)
+        #expect(lanes.fallbacks.uniqueReplays == 0 && lanes.fallbacks.otherReplays == 0)
+        #expect(lanes.groups == counters.groups && lanes.largestGroup >= 4)
+        #expect(lanes.inputSeconds + lanes.serverSeconds + lanes.parkedSeconds <= lanes.seconds + 0.001)
+        #expect(lanes.parkedSeconds > 0 && lanes.serverSeconds > 0)
+        #expect(receive.bytes > 0 && receive.idleSeconds <= receive.seconds && receive.syncs > 0)
+    }
+
+    @Test func `a replay tells its reason`() async throws {
+        let (lanes, counters, _) = try await Self.lanes(
+            "CREATE TABLE t (id int PRIMARY KEY, n int UNIQUE)",
+            "INSERT INTO t VALUES (1, 1), (2, 2)",
+            ["UPDATE t SET n = 3 WHERE id = 1; UPDATE t SET n = 1 WHERE id = 2; UPDATE t SET n = 2 WHERE id = 1"]
+        )
+        #expect(lanes.fallbacks.uniqueReplays == 1 && counters.replays == 1)
+    }
+
+    @Test func `the slowest index builds are kept`() {
+        let stages = Stages()
+        for number in 1...30 { stages.note(.init(index: "i\(number)", seconds: Double(number % 17))) }
+        let slowest = stages.report.slowestIndexes
+        #expect(slowest.count == 10 && slowest.map(\.seconds) == slowest.map(\.seconds).sorted(by: >))
+        #expect(slowest.first?.seconds == 16)
+    }
+}
