@@ -17,7 +17,8 @@ public import Postgres
 /// A session of an old run is either marked before 3, and ended, or it looks after the holder's lock is gone, and gives up.
 public struct Lease: Sendable {
     private let migration: String
-    private let run: Int
+    /// The number of the run; another one whenever somebody takes the lease.
+    public let run: Int
 
     /// The SQLSTATE of the refusal: object in use.
     public static let refusedState = "55006"
@@ -69,9 +70,23 @@ public struct Lease: Sendable {
         try await hold(on: connection)
     }
 
+    /// The lease that a martlet holds now, for those on other machines that help it; nil when none does.
+    ///
+    /// Their sessions are bound to it like those of the holder (``bind(_:)``), and end with its run.
+    public static func held(of migration: String, on connection: Connection) throws(PostgresError) -> Lease? {
+        guard let row = try connection.query("SELECT run FROM martlet.lease").first else { return nil }
+        let lease = Lease(migration: migration, run: try row("run"))
+        return try lease.isHeld(on: connection) ? lease : nil
+    }
+
+    /// Whether the run goes on, as far as this server knows.
+    public func isHeld(on connection: Connection) throws(PostgresError) -> Bool {
+        try !connection.query(holderLock).isEmpty
+    }
+
     /// Runs `body`, in which every new session on either server is marked, and refused once the lease is lost.
     public func bind<Result>(_ body: () async throws -> Result) async throws -> Result {
-        let (space, member, holder) = (space, member, holder)
+        let (space, member, holderLock) = (space, member, holderLock)
         return try await SessionPrologue.$current.withValue(
             { connection in
                 // Simple statements: a session that streams knows no others. Nothing is safe to ask before the path is set.
@@ -79,9 +94,7 @@ public struct Lease: Sendable {
                     """
                     SET search_path = pg_catalog;
                     SELECT pg_catalog.pg_advisory_lock_shared(\(space), \(member));
-                    SELECT FROM pg_catalog.pg_locks
-                     WHERE \(Self.ofThisDatabase) AND classid = \(space) AND objid = \(holder) AND objsubid = 2 AND granted
-                       AND mode = 'ExclusiveLock'
+                    \(holderLock)
                     """
                 )
                 if rows.isEmpty { throw Self.lost }
@@ -135,6 +148,14 @@ public struct Lease: Sendable {
     private var member: Int { run * 2 }
     /// The second number of the lock that the run's two first sessions hold; odd.
     private var holder: Int { run * 2 + 1 }
+
+    private var holderLock: SQL {
+        """
+        SELECT FROM pg_catalog.pg_locks
+         WHERE \(Self.ofThisDatabase) AND classid = \(space) AND objid = \(holder) AND objsubid = 2 AND granted
+           AND mode = 'ExclusiveLock'
+        """
+    }
 
     private func hold(on connection: Connection) async throws {
         try connection.query("SELECT pg_advisory_lock(\(space), \(holder))")

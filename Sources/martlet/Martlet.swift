@@ -18,7 +18,7 @@ struct Martlet: AsyncParsableCommand {
             CommandGroup(
                 name: "MOVE",
                 subcommands: [
-                    AssessCommand.self, MigrateCommand.self, StatusCommand.self, VerifyCommand.self,
+                    AssessCommand.self, MigrateCommand.self, WorkCommand.self, StatusCommand.self, VerifyCommand.self,
                     ResyncCommand.self, PauseCommand.self, ResumeCommand.self,
                     CutoverCommand.self,
                     RollbackCommand.self,

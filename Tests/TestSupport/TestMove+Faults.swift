@@ -33,6 +33,9 @@ extension TestMove {
         }
     }
 
+    /// Whether a program that this move runs has ended.
+    public func hasEnded(_ process: Int32) -> Bool { Self.state(of: process) == nil }
+
     /// The state of a process, such as `S` or `T`; nil when it has ended.
     static func state(of process: Int32) -> Substring? {
         // The state follows the name, which is in parentheses; a process that is gone has no file.

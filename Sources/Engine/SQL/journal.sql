@@ -131,3 +131,66 @@ CREATE TABLE martlet.verdict (
     is_equal boolean NOT NULL,
     report   jsonb NOT NULL
 );
+
+-- The load that martlets on other machines may join; one row, see 0008-workers.md. The run is that of the lease.
+CREATE TABLE martlet.load (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    run         int NOT NULL,
+    form        int NOT NULL,
+    snapshot    text,
+    encoding    text NOT NULL,
+    settings    text NOT NULL,
+    source_role text NOT NULL,
+    target_role text NOT NULL,
+    opened      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed      timestamptz
+);
+
+-- The martlets that have joined a load from other machines, and when each was heard of last, by this server's clock.
+CREATE TABLE martlet.worker (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run           int NOT NULL,
+    host          text NOT NULL,
+    pid           int NOT NULL,
+    sessions      int NOT NULL,
+    -- The session of its heartbeat.
+    backend       int NOT NULL DEFAULT pg_backend_pid(),
+    -- Per piece that it copies: the rows and bytes so far.
+    progress      jsonb NOT NULL DEFAULT '{}',
+    -- What it is told: its share of the rate in bytes a second, and whether it holds, as the one that leads the load does.
+    rate          bigint,
+    is_held       boolean NOT NULL DEFAULT false,
+    joined        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    beat          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended         timestamptz
+) WITH (fillfactor = 10);
+
+-- What the sessions of workers ask for, are given, and have done: a part of a table, or an index. A piece that is given
+-- out again is a new row, so that a row is a claim. "done" commits with the rows. No worker is the one that leads the load.
+CREATE TABLE martlet.piece (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run            int NOT NULL,
+    worker         bigint,
+    session        int,
+    backend        int,
+    backend_start  text,
+    source_backend int,
+    source_start   text,
+    state          text NOT NULL
+                   CHECK (state IN ('asked', 'given', 'done', 'failed', 'returned', 'withdrawn')),
+    kind           text CHECK (kind IN ('copy', 'index')),
+    schema         text,
+    name           text,
+    part           int,
+    parts          int,
+    work           jsonb,
+    rows           bigint,
+    bytes          bigint,
+    failure        jsonb,
+    asked          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    given          timestamptz,
+    ended          timestamptz
+);
+CREATE INDEX ON martlet.piece (worker) WHERE state IN ('asked', 'given');
+-- No part comes into the target twice.
+CREATE UNIQUE INDEX ON martlet.piece (run, schema, name, part) WHERE state = 'done' AND kind = 'copy';

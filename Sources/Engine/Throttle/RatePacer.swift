@@ -8,7 +8,8 @@
 struct RatePacer: Sendable {
     private static let slack = Duration.milliseconds(250)
 
-    let bytesPerSecond: Int
+    /// What counts from the next bytes on.
+    var bytesPerSecond: Int
     /// Until when everything that was let through lasts.
     private var paidUntil: ContinuousClock.Instant?
 

@@ -117,6 +117,29 @@ public final class Throttle: Sendable {
         return start.duration(to: .now) / .seconds(1)
     }
 
+    /// Whether nobody may go on now.
+    public var isHeld: Bool { !state.withLock(\.isFree) }
+
+    /// Leaves this process a share of the rate, from 0 to 1; the rest is for workers on other machines.
+    public func share(_ share: Double) {
+        guard let rate = limits.rate else { return }
+        state.withLock { $0.pacer?.bytesPerSecond = max(1, Int(Double(rate) * share)) }
+    }
+
+    /// Does on another machine what the one that leads the load says: the share of its rate, and whether it holds.
+    public func obey(rate: Int?, isHeld: Bool) {
+        state.withLock { state in
+            if let rate {
+                if state.pacer == nil { state.pacer = RatePacer(bytesPerSecond: rate) }
+                state.pacer?.bytesPerSecond = max(1, rate)
+            } else {
+                state.pacer = nil
+            }
+            state.isPauseKnown = !isHeld
+        }
+        bell.ring()
+    }
+
     /// As ``pass(_:)``, off Swift's shared threads.
     public func wait() async throws {
         guard !state.withLock(\.isFree) else { return try Task.checkCancellation() }

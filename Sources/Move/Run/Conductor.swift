@@ -223,12 +223,13 @@ struct Conductor: Sendable {
                 map: maps[table.name],
                 through: selection.schema.loadingRoot(of: table),
                 totalBytes: total,
-                jobs: run.options.jobs
+                jobs: run.options.jobs,
+                partBytes: run.options.partBytes
             )
             load.order = selection.mapped[table.oid]?.order ?? 0
             return load
         }
-        let loader = Loader(
+        var loader = Loader(
             source: endpoints.source,
             target: endpoints.target,
             encoding: run.encoding,
@@ -238,6 +239,9 @@ struct Conductor: Sendable {
             throttle: run.throttle,
             stages: run.stages
         )
+        loader.run = run.lease.run
+        loader.recordsParts = run.options.partBytes != nil
+        loader.tell = { [monitor] in monitor.event($0) }
         try await loader.load(
             tables.filter { !complete.contains($0.table.name) },
             loaded: tables.filter { complete.contains($0.table.name) && !ready.contains($0.table.name) },

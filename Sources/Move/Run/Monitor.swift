@@ -73,6 +73,7 @@ public final class Monitor: Sendable {
             report.at = Date()
             if let load = state.load {
                 report.tables = StatusReport.tables(load)
+                report.workers = load.workers.isEmpty ? nil : load.workers
             }
             if let throttle = state.throttle { report.note(throttle) }
             report.stages = state.stages?.report

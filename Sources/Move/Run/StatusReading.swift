@@ -55,7 +55,7 @@ public struct StatusReading: Sendable {
         let isRetrying = isFresh && report.isDisconnected == true
         let end: String? = try row.optional("last_end")
         if !isRunning {
-            report.lag = nil
+            (report.lag, report.workers) = (nil, nil)
             if !isRetrying { report.waiting = nil }
             report.heldBack = nil
             // A pause outlives who obeyed it.

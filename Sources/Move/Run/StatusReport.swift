@@ -74,6 +74,8 @@ public struct StatusReport: Sendable, Hashable, Codable {
     public var at: Date
     /// The tables.
     public var tables: [Table]
+    /// The martlets on other machines that help to load; nil when there are none.
+    public var workers: [LoadProgress.WorkerProgress]?
     /// The stream.
     public var follow: Follower.Progress?
     /// How far the stream is behind.

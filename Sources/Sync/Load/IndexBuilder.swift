@@ -8,8 +8,13 @@ public import Postgres
 public enum IndexBuilder {
     /// Builds one index; an interrupted build leaves nothing behind, so one that exists is complete.
     static func build(_ index: Index, on connection: Connection) throws(PostgresError) {
-        try choose(index.tablespace, on: connection)
-        try connection.execute(index.creation)
+        try build(index.creation, in: index.tablespace, on: connection)
+    }
+
+    /// The same by its definition, such as another machine is given it.
+    static func build(_ creation: SQL, in tablespace: String?, on connection: Connection) throws(PostgresError) {
+        try choose(tablespace, on: connection)
+        try connection.execute(creation)
     }
 
     /// Lets what is built next go into a tablespace, if the target has one of the name.
@@ -100,7 +105,7 @@ public enum IndexBuilder {
 
 extension Index {
     /// The index's definition, made repeatable.
-    fileprivate var creation: SQL {
+    var creation: SQL {
         // pg_get_indexdef begins with one of these two (ruleutils.c, pg_get_indexdef_worker).
         let prefix = definition.hasPrefix("CREATE UNIQUE INDEX ") ? "CREATE UNIQUE INDEX " : "CREATE INDEX "
         return SQL(trusting: prefix + "IF NOT EXISTS " + definition.dropFirst(prefix.count))

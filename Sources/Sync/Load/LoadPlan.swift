@@ -21,6 +21,7 @@ public struct LoadTable: Sendable {
     /// A table is cut only when it alone would keep one worker busy while the others have nothing
     /// left: cutting costs FREEZE, and on two cores more than two parts are slower than two.
     ///
+    /// With `partBytes` a table is cut into parts of about that size instead, so that workers on other machines can share it.
     /// `root`: the partitioned table that its rows go through, see `Schema.loadingRoot(of:)`.
     public init(
         _ table: Table,
@@ -28,6 +29,7 @@ public struct LoadTable: Sendable {
         through root: Table? = nil,
         totalBytes: Int,
         jobs: Int,
+        partBytes: Int? = nil,
         smallestSplit: Int = 64 << 20
     ) {
         self.table = table
@@ -36,11 +38,12 @@ public struct LoadTable: Sendable {
         isBinary = map?.changes.isEmpty != false && table.storedColumns.allSatisfy(\.type.portability.binary)
         let share = Double(table.bytes) / Double(max(totalBytes, 1))
         let isLarge = table.bytes >= smallestSplit && share > 0.6 / Double(jobs)
-        guard isLarge, jobs > 1, table.pages >= jobs else {
+        let count = partBytes.map { (table.bytes + $0 - 1) / $0 } ?? (isLarge ? jobs : 1)
+        guard count > 1, table.pages >= count else {
             parts = [nil]
             return
         }
-        let size = (table.pages + jobs - 1) / jobs
+        let size = (table.pages + count - 1) / count
         parts = stride(from: 0, to: table.pages, by: size).map { $0..<($0 + size >= table.pages ? Int.max : $0 + size) }
     }
 

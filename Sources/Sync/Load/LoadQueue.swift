@@ -32,6 +32,7 @@ final class LoadQueue: Sendable {
         var partsLeft: [UInt32: Int] = [:]
         var indexesLeft: [UInt32: Int] = [:]
         var running = 0
+        var isShared = false
 
         /// Puts a piece at its place by cost: to sort ten thousand tables after each of them takes longer than to copy them.
         mutating func add(_ item: Item, cost: Cost) {
@@ -53,8 +54,8 @@ final class LoadQueue: Sendable {
         for load in tables {
             state.partsLeft[load.table.oid] = load.parts.count
             for part in load.parts {
-                let cost = Cost(order: load.order, bytes: load.table.bytes / load.parts.count)
-                state.ready.append((.part(load, part), cost))
+                let item = Item.part(load, part)
+                state.ready.append((item, Self.cost(of: item)))
             }
         }
         state.ready.sort { $0.cost < $1.cost }
@@ -79,6 +80,35 @@ final class LoadQueue: Sendable {
         }
     }
 
+    /// Whether other machines have ever got pieces of it.
+    var isShared: Bool { state.withLock(\.isShared) }
+
+    /// Notes that other machines get pieces from now on.
+    func share() {
+        state.withLock { $0.isShared = true }
+    }
+
+    /// Gives out the next piece for another machine, and nil when there is none now: the end of a table is ours.
+    func nextForOthers() -> Item? {
+        state.withLock { state in
+            let isForOthers = { (piece: (item: Item, cost: Cost)) in
+                if case .finish = piece.item { false } else { true }
+            }
+            guard let place = state.ready.lastIndex(where: isForOthers) else { return nil }
+            state.running += 1
+            return state.ready.remove(at: place).item
+        }
+    }
+
+    /// Takes a piece back that was given out and is not done.
+    func giveBack(_ item: Item) {
+        state.withLock { state in
+            state.running -= 1
+            state.add(item, cost: Self.cost(of: item))
+        }
+        bell.ring()
+    }
+
     /// The table whose last part this piece is, when it is one.
     func completed(by item: Item) -> QualifiedName? {
         guard case .part(let load, _) = item else { return nil }
@@ -100,7 +130,7 @@ final class LoadQueue: Sendable {
             case .index(let load, _):
                 state.indexesLeft[load.table.oid, default: 1] -= 1
                 if state.indexesLeft[load.table.oid] == 0 {
-                    state.add(.finish(load), cost: Cost(order: 0, bytes: 0))
+                    state.add(.finish(load), cost: Self.cost(of: .finish(load)))
                 }
             case .finish: break
             }
@@ -111,10 +141,17 @@ final class LoadQueue: Sendable {
     private static func addIndexes(of load: LoadTable, to state: inout State) {
         let indexes = load.table.indexes.filter(\.isBuiltAlone)
         state.indexesLeft[load.table.oid] = indexes.count
-        for index in indexes {
-            state.add(.index(load, index), cost: Cost(order: load.order, bytes: index.bytes + load.table.bytes / 2))
+        for item in indexes.map({ Item.index(load, $0) }) + (indexes.isEmpty ? [.finish(load)] : []) {
+            state.add(item, cost: cost(of: item))
         }
-        if indexes.isEmpty { state.add(.finish(load), cost: Cost(order: 0, bytes: 0)) }
+    }
+
+    private static func cost(of item: Item) -> Cost {
+        switch item {
+        case .part(let load, _): Cost(order: load.order, bytes: load.table.bytes / load.parts.count)
+        case .index(let load, let index): Cost(order: load.order, bytes: index.bytes + load.table.bytes / 2)
+        case .finish: Cost(order: 0, bytes: 0)
+        }
     }
 }
 

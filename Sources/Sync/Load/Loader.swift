@@ -29,6 +29,12 @@ public struct Loader: Sendable {
     public var throttle: Throttle
     /// Told where the time goes.
     public var stages: Stages
+    /// The run of the lease under which martlets on other machines may help; nil when none may.
+    public var run: Int?
+    /// Whether the journal tells of each part who has copied it, also before anybody helps.
+    public var recordsParts = false
+    /// Told what workers on other machines do, for the log.
+    public var tell: @Sendable (String) -> Void = { _ in }
 
     /// Creates a loader.
     public init(
@@ -66,13 +72,42 @@ public struct Loader: Sendable {
             progress.update(load.table.name) { $0.indexes = load.table.indexes.filter(\.isBuiltAlone).count }
         }
         let queue = LoadQueue(tables, loaded: loaded)
+        guard let run else { return try await work(queue, snapshot, with: nil) }
+        let dispatcher = Dispatcher(
+            run: run,
+            target: target,
+            source: source,
+            queue: queue,
+            progress: progress,
+            throttle: throttle,
+            tell: tell
+        )
+        try await dispatcher.open(snapshot, encoding: encoding, settings: settings)
+        Milestone.reach("load opened")
+        try await work(queue, snapshot, with: dispatcher)
+        try await dispatcher.close()
+    }
+
+    /// Works with sessions of our own, while a dispatcher gives pieces to others.
+    private func work(_ queue: LoadQueue, _ snapshot: Snapshot?, with dispatcher: Dispatcher?) async throws {
         try await throttle.whileUsed {
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            try await withThrowingTaskGroup(of: Bool.self) { group in
                 for worker in 0..<jobs {
-                    group.addTask { try await work(worker, queue, snapshot) }
+                    group.addTask {
+                        try await work(worker, queue, snapshot)
+                        return true
+                    }
+                }
+                if let dispatcher {
+                    group.addTask {
+                        try await dispatcher.dispatch(besides: jobs)
+                        return false
+                    }
                 }
                 // Not waitForAll(), which lets the others wait for a piece that the failed worker will never finish.
-                while try await group.next() != nil {}
+                var working = jobs
+                while working > 0, let isSession = try await group.next() { working -= isSession ? 1 : 0 }
+                group.cancelAll()
             }
         }
     }
@@ -90,12 +125,15 @@ public struct Loader: Sendable {
         }
     }
 
+    /// What each session on the target sets.
+    private var settings: SQL {
+        let role: SQL = isReplica ? "SET session_replication_role = replica; " : ""
+        return "\(role)SET synchronous_commit = off; SET maintenance_work_mem = \(literal: maintenanceMemory)"
+    }
+
     private func work(_ number: Int, _ queue: LoadQueue, _ snapshot: Snapshot?) async throws {
         try await withNeutralConnection(to: target, application: "martlet load \(number)", encoding: encoding) { to in
-            if isReplica { try to.execute("SET session_replication_role = replica") }
-            try to.execute(
-                "SET synchronous_commit = off; SET maintenance_work_mem = \(literal: maintenanceMemory)"
-            )
+            try to.execute(settings)
             guard let snapshot else { return try await run(queue, nil, to) }
             let name = "martlet load \(number)"
             try await withNeutralConnection(to: source, application: name, encoding: encoding) { from in
@@ -121,7 +159,7 @@ public struct Loader: Sendable {
             case .part(let load, let part):
                 guard let from else { throw PostgresError("a table is left to copy without a session on the source") }
                 do {
-                    try await copy(load, part, from, to, &clock)
+                    try await copy(load, part, queue, from, to, &clock)
                 } catch let error as PostgresError {
                     throw LoadRefusal.explain(error, copying: load.table.name)
                 }
@@ -132,7 +170,6 @@ public struct Loader: Sendable {
                     throw LoadRefusal.explain(error, building: index.name, of: load.table.name)
                 }
                 clock.note(index: "\(index.name)", seconds: watch.lap())
-                progress.update(load.table.name) { $0.indexesBuilt += 1 }
             case .finish(let load):
                 try await IndexBuilder.finish(load.table, on: to)
                 clock.note { $0.indexSeconds += watch.lap() }
@@ -141,57 +178,58 @@ public struct Loader: Sendable {
                     $0.finished = Date()
                 }
             }
-            let complete = queue.completed(by: item)
-            if let complete {
-                // Before anybody is given its indexes, whose end is noted after this.
-                progress.update(complete) { $0.state = .loaded }
-                try Journal.addPart(of: complete, rows: 0, bytes: 0, isLast: true, on: to)
-            }
-            queue.done(item, completing: complete)
+            try Self.settle(item, in: queue, progress, on: to)
             watch = Stopwatch()
         }
+    }
+
+    /// Notes that a piece is done, whoever has done it; with the last part of a table its indexes can be built.
+    static func settle(
+        _ item: LoadQueue.Item,
+        in queue: LoadQueue,
+        _ progress: LoadProgress,
+        on connection: Connection
+    ) throws(PostgresError) {
+        if case .index(let load, _) = item { progress.update(load.table.name) { $0.indexesBuilt += 1 } }
+        let complete = queue.completed(by: item)
+        if let complete {
+            // Before anybody is given its indexes, whose end is noted after this.
+            progress.update(complete) { $0.state = .loaded }
+            try Journal.addPart(of: complete, rows: 0, bytes: 0, isLast: true, on: connection)
+        }
+        queue.done(item, completing: complete)
     }
 
     private func copy(
         _ load: LoadTable,
         _ part: Range<Int>?,
+        _ queue: LoadQueue,
         _ from: Connection,
         _ to: Connection,
         _ clock: inout LoadClock
     ) async throws {
         let name = load.table.name
-        let sql = CopySQL(load: load, part: part)
         progress.update(name) {
             $0.state = .loading
             $0.started = $0.started ?? Date()
         }
-        try await to.transaction {
-            if !load.isEmptiedBefore { try to.execute("TRUNCATE ONLY \(name)") }
-            var bytes = 0
-            var messages = 0
-            let rows = try to.copyIn(sql.into, from: from, sql.out) { newRows, newBytes throws(PostgresError) in
-                bytes += newBytes
-                messages += newRows
-                progress.update(name) {
-                    $0.rows += newRows
-                    $0.bytes += newBytes
-                }
-                let held = try throttle.pass(newBytes)
-                clock.note {
-                    $0.bytes += newBytes
-                    $0.heldSeconds += held
-                }
+        try await PartCopy(load, part).run(from: from, to: to) { amount throws(PostgresError) in
+            progress.update(name) {
+                $0.rows += amount.rows
+                $0.bytes += amount.bytes
             }
-            // The end of a binary COPY comes as a message, too.
-            progress.update(name) { $0.rows += rows - messages }
+            let held = try throttle.pass(amount.bytes)
             clock.note {
-                $0.rows += rows
+                $0.bytes += amount.bytes
+                $0.heldSeconds += held
+            }
+        } close: { amount in
+            clock.note {
+                $0.rows += amount.rows
                 $0.parts += 1
             }
-            try Journal.addPart(of: name, rows: rows, bytes: bytes, isLast: !load.isSplit, on: to)
+            guard let run, recordsParts || queue.isShared else { return }
+            try Journal.record(load.title(of: part), amount, run: run, on: to)
         }
-        // The snapshot stays, the lock on the table goes: a session with those of several tables would wait in a circle with a
-        // TRUNCATE of them, and the server has no room for thousands.
-        try from.execute("ROLLBACK TO SAVEPOINT martlet")
     }
 }

@@ -7,9 +7,23 @@ import Sync
 struct LiveView: Sendable {
     let output: Output
 
-    /// Runs `body` while the picture is shown.
+    /// Runs `body` while the picture of a move is shown.
     func show<Result: Sendable>(
         _ monitor: Monitor,
+        while body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await show(
+            {
+                var painter = Painter(output: output)
+                return { width in painter.lines(monitor.report, width: width) }
+            },
+            while: body
+        )
+    }
+
+    /// Runs `body` while a picture is shown; `begin` makes what draws its lines for a width.
+    func show<Result: Sendable>(
+        _ begin: @escaping @Sendable () -> (Int) -> [String],
         while body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         guard output.isTerminal else { return try await body() }
@@ -17,13 +31,13 @@ struct LiveView: Sendable {
             group.addTask {
                 let screen = output.screen
                 defer { screen.end() }
-                var painter = Painter(output: output)
+                let lines = begin()
                 while !Task.isCancelled {
-                    screen.draw(painter.lines(monitor.report, width: screen.width))
+                    screen.draw(lines(screen.width))
                     // Ends early when cancelled, which is what the loop looks for.
                     try? await Task.sleep(for: .milliseconds(250))
                 }
-                screen.draw(painter.lines(monitor.report, width: screen.width))
+                screen.draw(lines(screen.width))
                 return nil
             }
             group.addTask { try await body() }

@@ -31,6 +31,14 @@ struct MigrateCommand: Command {
 
     @OptionGroup var selection: SelectionOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Cut tables into parts of about this size, such as 4GB, so that martlet work can share them (default: only one that is most of the database, into --jobs parts).",
+            valueName: "size"
+        )
+    )
+    var partSize: PartSize?
+
     @Option(help: "How many sessions apply changes.")
     var lanes = 2
 
@@ -56,6 +64,7 @@ struct MigrateCommand: Command {
         options.include = selection.include
         options.exclude = selection.exclude
         options.jobs = selection.jobs
+        options.partBytes = partSize?.bytes
         options.lanes = lanes
         options.isOnce = selection.once
         options.schema.keepsOwners = !selection.noOwner
@@ -66,7 +75,7 @@ struct MigrateCommand: Command {
     }
 
     /// The local time as 14:05:09, whatever the locale.
-    private static let clock = Date.VerbatimFormatStyle(
+    static let clock = Date.VerbatimFormatStyle(
         format:
             "\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits)",
         timeZone: .current,
@@ -163,5 +172,17 @@ struct MigrateCommand: Command {
             case .switched: "Cut over, without a way back. martlet finish removes what is left."
             }
         return what + "\nLogs are in \(directory.path)."
+    }
+}
+
+/// A size on the command line: `512MB`, `4GB`.
+struct PartSize: ExpressibleByArgument, Sendable {
+    let bytes: Int
+
+    init?(argument: String) {
+        guard let match = argument.wholeMatch(of: /([0-9]{1,6}) ?(kB|MB|GB|TB)/), let number = Int(match.1), number > 0
+        else { return nil }
+        let powers = ["kB": 10, "MB": 20, "GB": 30, "TB": 40]
+        bytes = number << (powers[String(match.2)] ?? 0)
     }
 }

@@ -29,6 +29,7 @@ struct Painter {
         if let warning = report.warning { lines += text("warning: \(warning)", width, .yellow) }
         lines += holdLines(report).flatMap { text($0, width, .yellow) }
         if !report.tables.isEmpty { lines += loadLines(report).map { Self.cut($0, to: width) } }
+        for worker in report.workers ?? [] { lines += text(Self.workerLine(worker, at: report.at), width) }
         if let follow = report.follow { lines += text(followLine(follow, report, reading), width) }
         lines += standingLines(report, width)
         if let comparison = report.comparison {
@@ -160,6 +161,16 @@ struct Painter {
             lines.append("  \(Self.bar(share)) \(Layout.plain(table.qualifiedName.description))  \(state)")
         }
         return lines
+    }
+
+    /// A martlet on another machine, what it does, and how fast.
+    static func workerLine(_ worker: LoadProgress.WorkerProgress, at now: Date) -> String {
+        var parts = ["worker \(worker.name), \(Quantity.of(worker.sessions, "session"))"]
+        parts.append("\(size(worker.bytes)), \(size(Int(worker.bytesPerSecond)))/s")
+        let silence = now.timeIntervalSince(worker.lastHeard)
+        if silence >= 3 { parts.append("not heard of for \(duration(silence))") }
+        parts.append(worker.pieces.isEmpty ? "waits" : worker.pieces.map(\.text).joined(separator: ", "))
+        return parts.joined(separator: " · ")
     }
 
     private func followLine(_ follow: Follower.Progress, _ report: StatusReport, _ reading: StatusReading?) -> String {

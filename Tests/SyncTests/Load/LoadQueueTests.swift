@@ -50,6 +50,37 @@ struct LoadQueueTests {
         #expect(order == ["index keyed", "finish keyed"])
     }
 
+    @Test func `others get no end of a table, and what they give back comes again`() async throws {
+        let queue = LoadQueue(try await Self.loads(), loaded: [])
+        var order: [String] = []
+        while let item = queue.nextForOthers() {
+            if !order.contains(item.name) {
+                queue.giveBack(item)
+            } else {
+                queue.done(item, completing: queue.completed(by: item))
+            }
+            order.append(item.name)
+        }
+        // Everything twice (of two indexes of one name one only once), first the largest, and the ends are left.
+        #expect(order.count == 11 && order.prefix(2) == ["part big", "part big"])
+        #expect(!order.contains { $0.hasPrefix("finish") })
+        var ends: Set<String> = []
+        while let item = try queue.next() {
+            ends.insert(item.name)
+            queue.done(item, completing: queue.completed(by: item))
+        }
+        #expect(ends == ["finish big", "finish small", "finish keyed"])
+    }
+
+    @Test(arguments: [16 << 10, 100 << 10, 1 << 20, 1 << 40])
+    func `a table is cut by the size of its parts`(partBytes: Int) async throws {
+        let table = try #require(try await Self.loads().first { $0.table.name.name == "big" }?.table)
+        let load = LoadTable(table, totalBytes: table.bytes, jobs: 2, partBytes: partBytes)
+        let wanted = (table.bytes + partBytes - 1) / partBytes
+        #expect(load.parts.count <= wanted && load.parts.count >= wanted / 2)
+        #expect(load.isSplit == (partBytes < table.bytes))
+    }
+
     @Test(arguments: [1, 2, 3, 4, 7]) func `parts cover every block once`(jobs: Int) async throws {
         let table = try #require(try await Self.loads().first { $0.table.name.name == "big" }?.table)
         let load = LoadTable(table, totalBytes: table.bytes, jobs: jobs, smallestSplit: 0)
