@@ -11,6 +11,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     public var exclude: [String]
     /// How many tables are copied at once.
     public var jobs: Int
+    /// Why so many, when nobody has said how many: "this machine has 2 processors".
+    public var jobsReason: String?
     /// How large the parts are into which tables are cut, whoever copies them; nil leaves it to ``LoadTable``.
     public var partBytes: Int?
     /// How many sessions apply changes.

@@ -4,6 +4,8 @@ public struct Finding: Sendable, Hashable, Codable {
     public enum Level: String, Sendable, Hashable, Codable, CaseIterable {
         /// All is well; the message may still say what will happen.
         case pass
+        /// All is well, and could be faster.
+        case advice
         /// The move can go on, but somebody should know.
         case warning
         /// The move would fail, or lose something.

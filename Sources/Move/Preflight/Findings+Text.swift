@@ -66,11 +66,11 @@ extension Findings {
 
     /// How many findings of each level there are, in one line.
     public var summary: String {
-        let passes = findings.count - blockers.count - warnings.count
-        return [
-            Finding.count(blockers.count, "blocker"), Finding.count(warnings.count, "warning"),
-            Finding.count(passes, "pass", "passes"),
-        ].joined(separator: ", ")
+        let passes = findings.count - blockers.count - warnings.count - advice.count
+        var counts = [Finding.count(blockers.count, "blocker"), Finding.count(warnings.count, "warning")]
+        if !advice.isEmpty { counts.append(Finding.count(advice.count, "piece of advice", "pieces of advice")) }
+        counts.append(Finding.count(passes, "pass", "passes"))
+        return counts.joined(separator: ", ")
     }
 
     private var headings: [String] {

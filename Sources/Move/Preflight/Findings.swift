@@ -71,11 +71,15 @@ public struct Findings: Sendable, Hashable, Codable {
     public let target: Server?
     /// How much is to be moved.
     public let volume: Volume
+    /// How many tables to copy at once, and why; nil when somebody has said.
+    public var jobs: JobChoice?
 
     /// What makes the move impossible.
     public var blockers: [Finding] { findings.filter { $0.level == .blocker } }
     /// What somebody should know.
     public var warnings: [Finding] { findings.filter { $0.level == .warning } }
+    /// What would make it faster.
+    public var advice: [Finding] { findings.filter { $0.level == .advice } }
     /// The outcomes of one check.
     public subscript(check: String) -> [Finding] { findings.filter { $0.check == check } }
 }

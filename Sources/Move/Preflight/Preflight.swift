@@ -19,12 +19,14 @@ public enum Preflight {
         public var isOnce = false
         /// Whether changes shall stream back after the cutover, so that one can return.
         public var wantsRollback = true
-        /// How many pairs of connections copy at once.
-        public var jobs = 2
+        /// How many pairs of connections copy at once; nil chooses.
+        public var jobs: Int?
         /// Whether objects keep their owners.
         public var keepsOwners = true
         /// Whether objects keep their privileges.
         public var keepsPrivileges = true
+        /// How many bytes a load has for which advice is worth while.
+        public var smallestAdvised = 1 << 30
         /// From which age in seconds a transaction that has written counts as long.
         public var longTransaction = 10.0
 
@@ -85,16 +87,21 @@ public enum Preflight {
 
     /// Checks what was read; the same surveys give the same findings.
     static func findings(source: SourceSurvey, target: TargetSurvey?, options: Options) -> Findings {
+        let choice = options.jobs == nil ? JobChoice.choose(source: source, target: target, options: options) : nil
+        var options = options
+        options.jobs = options.jobs ?? choice?.count
         var findings = SourceChecks(source: source, options: options).all
         if let target {
             findings += TargetChecks(source: source, target: target, options: options).all
         }
         if let settings = settings(source: source, target: target) { findings.append(settings) }
+        if let choice { findings.append(Finding(choice)) }
         return Findings(
             findings: findings,
             source: source.server.facts,
             target: target?.server.facts,
-            volume: Volume.measure(source, jobs: options.jobs)
+            volume: Volume.measure(source, jobs: options.jobCount),
+            jobs: choice
         )
     }
 
@@ -104,7 +111,8 @@ public enum Preflight {
             findings: ServerChecks.first(of: server, on: .source),
             source: server.facts,
             target: nil,
-            volume: Volume.estimate(tables: [], largeObjects: 0, jobs: 1)
+            volume: Volume.estimate(tables: [], largeObjects: 0, jobs: 1),
+            jobs: nil
         )
     }
 }
@@ -112,7 +120,7 @@ public enum Preflight {
 extension Findings {
     /// The same with the findings of a target that could not be looked at any further.
     fileprivate func adding(_ more: [Finding], target: Server) -> Findings {
-        Findings(findings: findings + more, source: source, target: target, volume: volume)
+        Findings(findings: findings + more, source: source, target: target, volume: volume, jobs: jobs)
     }
 }
 

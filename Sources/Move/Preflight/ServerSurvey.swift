@@ -22,6 +22,14 @@ struct ServerSurvey: Sendable {
     let slotKeepMegabytes: Int
     let maxWALMegabytes: Int
     let idleSlotTimeout: String
+    let walCompression: String
+    /// `logical_decoding_work_mem`, with its unit.
+    let decodingMemory: String
+    /// What slots have counted of transactions that did not fit into it.
+    let spilledTransactions: Int
+    let spilledBytes: Int
+    /// How many client backends of others are at work, as far as we may see.
+    let busySessions: Int
     let connections: Room
     let databaseConnections: Room?
     let roleConnections: Room?
@@ -85,6 +93,11 @@ struct ServerSurvey: Sendable {
         slotKeepMegabytes = try row.optional("slot_keep_megabytes") ?? -1
         maxWALMegabytes = try row("max_wal_megabytes")
         idleSlotTimeout = try row("idle_slot_timeout")
+        walCompression = try row("wal_compression")
+        decodingMemory = try row("decoding_memory")
+        spilledTransactions = try row("spilled_transactions")
+        spilledBytes = try row("spilled_bytes")
+        busySessions = try row("busy_sessions")
         connections = Room(used: try row("used_connections"), limit: try row("max_connections"))
         databaseConnections = try Self.room(row, used: "database_connections", limit: "database_connection_limit")
         roleConnections = try Self.room(row, used: "role_connections", limit: "role_connection_limit")

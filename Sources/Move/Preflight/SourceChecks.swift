@@ -15,7 +15,7 @@ struct SourceChecks {
         var findings = ServerChecks.first(of: server, on: .source)
         findings += [
             ServerChecks.encryption(server, on: .source),
-            ServerChecks.connections(server, on: .source, needed: options.jobs + (options.isOnce ? 2 : 5)),
+            ServerChecks.connections(server, on: .source, needed: options.jobCount + options.sourceSessions),
             ServerChecks.locks(server, on: .source, tables: source.tables.count),
             ownSchema, readable, rowSecurity, unsupportedExtensions,
         ]
@@ -29,8 +29,10 @@ struct SourceChecks {
                 ServerChecks.senders(server, on: .source, otherwise: .blocker),
                 slotRetention, replication, publication, ownership, marker, fence, identities,
             ]
-            findings += [replicaRole, partlyEnforced, identityIndexes, identityFull, generatedIdentity, unlogged]
-                .compactMap(\.self)
+            findings += [
+                decodingMemory, replicaRole, partlyEnforced, identityIndexes, identityFull, generatedIdentity, unlogged,
+            ]
+            .compactMap(\.self)
             findings += transactions
         }
         return findings + objects

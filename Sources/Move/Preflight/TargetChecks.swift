@@ -17,7 +17,7 @@ struct TargetChecks {
         findings += [
             ServerChecks.encryption(server, on: .target),
             ServerChecks.standby(server, on: .target),
-            ServerChecks.connections(server, on: .target, needed: 2 * options.jobs + (options.isOnce ? 2 : 6)),
+            ServerChecks.connections(server, on: .target, needed: 2 * options.jobCount + options.targetSessions),
             ServerChecks.locks(server, on: .target, tables: source.tables.count),
             sameDatabase, versions, encoding, locale, collations, occupants,
             ServerChecks.ownSchema(target.ownSchema, on: .target), create,
@@ -32,7 +32,7 @@ struct TargetChecks {
             ]
             if let generatedIdentity { findings.append(generatedIdentity) }
         }
-        findings += [maxWAL] + extensions + extensionVersions + [roles]
+        findings += [maxWAL, minimalLog, logCompression].compactMap(\.self) + extensions + extensionVersions + [roles]
         findings += ownerRights
         findings += [icu, forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(\.self)
         return findings + ownersWithoutRoom + privileged
@@ -115,19 +115,6 @@ struct TargetChecks {
             detail: "\(Finding.named(target.occupants.map(\.description))) martlet overwrites nothing; move "
                 + "into a new database:",
             remedy: ["CREATE DATABASE \(fresh.quoted) TEMPLATE template0;"]
-        )
-    }
-
-    private var maxWAL: Finding {
-        let check = "target.max_wal_size"
-        guard server.maxWALMegabytes < 4096 else {
-            return Finding(check, .pass, "max_wal_size is \(server.maxWALMegabytes) MB")
-        }
-        return Finding(
-            check,
-            .pass,
-            "max_wal_size is \(server.maxWALMegabytes) MB, which is enough; with 4 GB or more a large load is faster",
-            detail: "Each checkpoint makes the pages after it be logged whole."
         )
     }
 }

@@ -216,6 +216,9 @@ public struct Migration: Sendable {
             plan: try JSONEncoder().encode(options)
         )
         try await Journal.create(migration, on: journal)
+        if let reason = options.jobsReason {
+            monitor.event("\(Finding.count(options.jobs, "table")) at a time will be copied, as \(reason)")
+        }
         return migration
     }
 

@@ -24,6 +24,12 @@ SELECT current_setting('server_version_num')::int AS version,
        (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS slot_keep_megabytes,
        (SELECT setting::bigint FROM pg_settings WHERE name = 'max_wal_size') AS max_wal_megabytes,
        coalesce((SELECT setting FROM pg_settings WHERE name = 'idle_replication_slot_timeout'), '0') AS idle_slot_timeout,
+       current_setting('wal_compression') AS wal_compression,
+       current_setting('logical_decoding_work_mem') AS decoding_memory,
+       (SELECT coalesce(sum(spill_txns), 0)::bigint FROM pg_stat_replication_slots) AS spilled_transactions,
+       (SELECT coalesce(sum(spill_bytes), 0)::bigint FROM pg_stat_replication_slots) AS spilled_bytes,
+       (SELECT count(*) FROM pg_stat_activity a WHERE a.backend_type = 'client backend' AND a.state = 'active'
+           AND a.pid <> pg_backend_pid() AND a.application_name NOT LIKE 'martlet%') AS busy_sessions,
        current_setting('max_locks_per_transaction')::int AS locks_per_session,
        -- The size of the lock table (NLOCKENTS, MaxBackends).
        current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int

@@ -30,12 +30,8 @@ struct SelectionOptions: ParsableArguments {
     @Flag(help: "Copy, and do not follow changes: for a source that nobody writes to, or a first look.")
     var once = false
 
-    @Option(help: "How many tables are copied and indexes built at once.")
-    var jobs = 2
-
-    func validate() throws {
-        guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
-    }
+    @Option(help: "How many tables are copied and indexes built at once: a number, or auto.")
+    var jobs: JobCount = .auto
 
     func preflight() throws -> Preflight.Options {
         var options = Preflight.Options()
@@ -43,10 +39,38 @@ struct SelectionOptions: ParsableArguments {
         options.mapping = try mapping.read()
         options.taskSettings = try MappingOption.read(taskSettings)
         options.isOnce = once
-        options.jobs = jobs
+        options.jobs = jobs.number
         options.keepsOwners = !noOwner
         options.keepsPrivileges = !noPrivileges
         return options
+    }
+}
+
+/// How many jobs: a number, or what martlet chooses.
+enum JobCount: ExpressibleByArgument {
+    case auto
+    case fixed(Int)
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+        } else if let number = Int(argument), (1...64).contains(number) {
+            self = .fixed(number)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String {
+        switch self {
+        case .auto: "auto"
+        case .fixed(let number): "\(number)"
+        }
+    }
+
+    var number: Int? {
+        guard case .fixed(let number) = self else { return nil }
+        return number
     }
 }
 
@@ -108,7 +132,7 @@ struct AssessCommand: Command {
         { text, style in
             switch style {
             case .heading: output.styled(text, .bold)
-            case .level(.pass): output.styled(text, .green)
+            case .level(.pass), .level(.advice): output.styled(text, .green)
             case .level(.warning): output.styled(text, .yellow)
             case .level(.blocker): output.styled(text, .red)
             case .detail: output.styled(text, .dim)

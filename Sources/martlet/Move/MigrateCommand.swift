@@ -59,11 +59,12 @@ struct MigrateCommand: Command {
         guard (1...16).contains(lanes) else { throw ValidationError("--lanes takes a number from 1 to 16.") }
     }
 
-    private func options() throws -> MigrationOptions {
+    private func options(_ choice: JobChoice?) throws -> MigrationOptions {
         var options = MigrationOptions()
         options.include = selection.include
         options.exclude = selection.exclude
-        options.jobs = selection.jobs
+        options.jobs = selection.jobs.number ?? choice?.count ?? options.jobs
+        options.jobsReason = choice?.reason
         options.partBytes = partSize?.bytes
         options.lanes = lanes
         options.isOnce = selection.once
@@ -84,8 +85,9 @@ struct MigrateCommand: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         let endpoints = try endpoints.endpoints()
-        if let status = try await assess(endpoints, output) { return status }
-        let options = try options()
+        let findings = try await assess(endpoints, output)
+        if let status = try await status(findings, endpoints, output) { return status }
+        let options = try options(findings?.jobs)
         let directory = work.url(for: endpoints.source)
         let monitor = Monitor(endpoints: endpoints, directory: directory) { event in
             if !output.isTerminal { output.talk("\(Date().formatted(Self.clock))  \(event)") }
@@ -108,17 +110,25 @@ struct MigrateCommand: Command {
         }
     }
 
-    /// Looks first for what is in the way of a move that begins; returns a status when it must not begin.
-    private func assess(_ endpoints: Endpoints, _ output: Output) async throws -> ExitStatus? {
+    /// Looks first for what is in the way of a move that begins; nil when one goes on.
+    private func assess(_ endpoints: Endpoints, _ output: Output) async throws -> Findings? {
         let isResumed = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) != nil }
         guard !isResumed || dryRun else { return nil }
-        let findings = try await Preflight.run(
+        return try await Preflight.run(
             source: endpoints.source,
             target: endpoints.target,
             options: selection.preflight()
         )
+    }
+
+    /// Tells what was found; returns a status when the move must not begin.
+    private func status(_ findings: Findings?, _ endpoints: Endpoints, _ output: Output) async throws -> ExitStatus? {
+        guard let findings else { return nil }
         if dryRun {
             output.result(AssessCommand.text(findings, output))
+            let isResumed = try await withNeutralConnection(to: endpoints.target) {
+                try Journal.migration(on: $0) != nil
+            }
             output.result(isResumed ? "The move that was begun would go on." : "Nothing was changed.")
             return findings.blockers.isEmpty ? .done : .foundProblems
         }
