@@ -1,4 +1,4 @@
-.PHONY: help setup build test storm random large demo docs lint format bench bench-quick versions
+.PHONY: help setup build test storm random large three-hosts demo docs lint format bench bench-quick versions
 
 help:
 	@echo "make setup   install what is missing (apt-get, with sudo unless root)"
@@ -7,6 +7,7 @@ help:
 	@echo "make storm   move N databases (N=200) while everything fails; MARTLET_SEED=… begins there"
 	@echo "make random  move databases that seeds made: N=50 seeds, from FIRST=1, between MAJORS=\"15-15 15-18\""
 	@echo "make large   measure the memory of moves with very large transactions and values"
+	@echo "make three-hosts  move between network namespaces with two workers, one killed and one cut off (root)"
 	@echo "make demo    release build, then a migration on servers of its own"
 	@echo "make bench   measure martlet beside its peers; make bench-quick in some minutes"
 	@echo "make docs    write docs/cli from --help"
@@ -38,6 +39,9 @@ large: setup
 
 demo: build
 	.build/release/martlet demo
+
+three-hosts: build
+	@scripts/three-hosts $(SCALE)
 
 docs: setup
 	MARTLET_WRITE_DOCS=1 swift test --filter MartletTests.HelpTests

@@ -226,7 +226,7 @@ struct Desk {
             pieces: pieces.map(\.title).sorted { ($0.name, $0.part) < ($1.name, $1.part) },
             rows: known.done.rows + pieces.map(\.counted.rows).reduce(0, +),
             bytes: known.done.bytes + pieces.map(\.counted.bytes).reduce(0, +),
-            bytesPerSecond: known.bytesPerSecond,
+            bytesPerSecond: known.bytesPerSecond.rounded(),
             lastHeard: Date().addingTimeInterval(-known.worker.silence)
         )
     }

@@ -70,7 +70,12 @@ struct Dispatcher: Sendable {
             }
             for worker in left {
                 tell("worker \(worker.name) does not leave; its sessions are ended")
-                _ = try await cutOff(worker.id, on: journal)
+                do {
+                    _ = try await cutOff(worker.id, on: journal)
+                } catch let error as PostgresError where !error.isConnectionLoss && error != .cancelled {
+                    // It has nothing in hand any more; what it keeps is a snapshot.
+                    tell("could not end the sessions of worker \(worker.name): \(error.message)")
+                }
             }
             progress.note([])
         }

@@ -59,25 +59,31 @@ struct WorkTests {
     /// The process stands still with the rows in an open transaction, is given up, and wakes up when others have copied them.
     @Test(.timeLimit(.minutes(5)), arguments: ["work given", "work copied", "work noted", "work built"])
     func `a worker that was given up cannot commit`(milestone: String) async throws {
-        try await withMoveFromOwnServer(of: SharedLoad.tables) { move in
-            let load = SharedLoad(move: move)
-            let (leader, worker) = try await load.run(worker: move.stopping(at: milestone)) { processes in
-                try await TestMove.untilStopped(processes.worker)
-                try await execute(move.target, "UPDATE martlet.worker SET beat = beat - interval '1 day'")
-                try await load.until("its pieces are taken from it", "state = 'withdrawn'", are: 1)
-                try await load.untilTold("was not heard of for 86")
-                let before = try await load.pieces("worker IS NOT NULL AND state = 'done'")
-                try processes.letGo()
-                try await load.expectEnd(of: processes.leader)
-                kill(processes.worker, SIGCONT)
-                try await eventually("the worker ends") { move.hasEnded(processes.worker) }
-                #expect(try await load.pieces("worker IS NOT NULL AND state = 'done'") == before)
-                try await load.expectEveryPartOnce()
-            }
-            #expect(worker.error.contains("joining again"), "\(worker.error)")
-            #expect(worker.status == 0, "\(worker.error)")
-            #expect(leader.status == 0, "\(leader.error)")
+        try await withMoveFromOwnServer(of: SharedLoad.tables) { try await giveUp(at: milestone, $0) }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func `a role that may do little can give up a worker`() async throws {
+        try await withManagedMove(of: SharedLoad.tables) { try await giveUp(at: "work noted", $0.move) }
+    }
+
+    private func giveUp(at milestone: String, _ move: TestMove) async throws {
+        let load = SharedLoad(move: move)
+        let (leader, worker) = try await load.run(worker: move.stopping(at: milestone)) { processes in
+            try await TestMove.untilStopped(processes.worker)
+            try await execute(move.target, "UPDATE martlet.worker SET beat = beat - interval '1 day'")
+            try await load.until("its pieces are taken from it", "state = 'withdrawn'", are: 1)
+            try await load.untilTold("was not heard of for 86")
+            let before = try await load.pieces("worker IS NOT NULL AND state = 'done'")
+            try processes.letGo()
+            try await load.expectEnd(of: processes.leader)
+            kill(processes.worker, SIGCONT)
+            try await eventually("the worker ends") { move.hasEnded(processes.worker) }
+            #expect(try await load.pieces("worker IS NOT NULL AND state = 'done'") == before)
+            try await load.expectEveryPartOnce()
         }
+        #expect(worker.error.contains("joining again"), "\(worker.error)")
+        #expect(worker.status == 0, "\(worker.error)")
+        #expect(leader.status == 0, "\(leader.error)")
     }
 
     @Test(.timeLimit(.minutes(5))) func `a worker that is stopped gives back what it has`() async throws {
