@@ -81,6 +81,25 @@ struct PauseTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `the way back can be paused, too, and a rollback waits for it`() async throws {
+        try await withMove(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in
+            try await move.follow(then: .none) {
+                try await move.must("cutover")
+                try await move.untilWaiting(in: "reversing")
+                try await move.must("pause")
+                try await execute(move.target, "INSERT INTO t SELECT generate_series(1, 5000)")
+                try await eventually("changes are received") { try await spooled(move) > 100_000 }
+                #expect(try await ask(move.source, "SELECT count(*) FROM t") == "0")
+                try await refuses("rollback", move)
+                try await move.must("resume")
+                try await move.must("rollback")
+            }
+            #expect(try await ask(move.source, "SELECT count(*) FROM t") == "5000")
+            try await move.must("abort")
+        }
+    }
+
     private func refuses(_ command: String, _ move: TestMove) async throws {
         let outcome = try await move.run(command)
         #expect(outcome.status == 1, "\(outcome.output)")
