@@ -7,7 +7,8 @@ extension Stages.Report {
         if load.seconds > 0 {
             let shares: [(String, Double)] = [
                 ("waiting for the source", load.sourceSeconds), ("waiting for the target", load.targetSeconds),
-                ("building indexes", load.indexSeconds), ("held", load.heldSeconds), ("idle", load.idleSeconds),
+                ("building indexes", load.indexSeconds), ("held or kept to a rate", load.heldSeconds),
+                ("idle", load.idleSeconds),
             ]
             lines.append(
                 Self.line("load", of: load.seconds, shares)
