@@ -8,7 +8,8 @@ extension Crossing {
     /// Says what would be in the way, and changes nothing.
     func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
         var obstacles = try await self.obstacles(ask, follower)
-        if run.throttle.isPaused {
+        let isPaused = try await withNeutralConnection(to: run.endpoints.target) { try Journal.paused(on: $0) != nil }
+        if isPaused {
             obstacles.append("the move is paused (martlet resume)")
         } else if try await follower.measureLag(on: left, within: Self.longestStretch) == nil {
             obstacles.append("the stream is more than \(Self.longestStretch.components.seconds) seconds behind")

@@ -152,7 +152,8 @@ extension Conductor {
         _ crossing: Crossing,
         _ journal: Connection
     ) async throws -> Decision? {
-        if run.throttle.isPaused, Ask.needsStream(request.kind, arguments: request.arguments) {
+        // The journal knows sooner than the throttle that somebody has just resumed the move.
+        if Ask.needsStream(request.kind, arguments: request.arguments), try Journal.paused(on: journal) != nil {
             throw Ask.paused(request.kind)
         }
         switch (request.kind, crossing.direction) {
