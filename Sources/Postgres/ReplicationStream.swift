@@ -112,18 +112,23 @@ public final class ReplicationStream {
     private let messages: ServerMessages?
     /// The position of the change that comes in pieces.
     private var walStart = LSN.zero
+    /// Whether the sender is on this machine, where it carries out the receiving, too: each of its messages goes through
+    /// the network by itself, at three times the cost, unless it finds no room with us and is gathered with the next.
+    private let sendsToItself: Bool
+    private var flow = Flow()
 
     fileprivate init(connection: Connection, messages: ServerMessages? = nil) {
         self.connection = connection
         self.messages = messages
+        sendsToItself = messages?.transport.isLoopback == true
+        if sendsToItself { messages?.transport.limitUnread(to: 32 << 10) }
     }
 
     /// Handles every message that has come, then returns; in a stream in full flow, every 2 ms.
     ///
     /// It does not wait for the socket while messages come, but reads it every 200 µs: a reader that
     /// wakes for each message makes the server's sender burn twice the processor time, and halves the
-    /// rate; so does one that leaves more than a millisecond between two looks. `timeout` is in
-    /// milliseconds; returns false when nothing came in that time.
+    /// rate. `timeout` is in milliseconds; returns false when nothing came in that time.
     public func receive(
         timeout: Int32,
         _ handler: (Message) throws(PostgresError) -> Void
@@ -132,14 +137,16 @@ public final class ReplicationStream {
         let end = ContinuousClock.now + .milliseconds(2)
         var any = try unsafe drain(handler) > 0
         repeat {
-            usleep(200)
-            guard try unsafe readSocket(handler) else { break }
+            usleep(sendsToItself && flow.isFull ? 4000 : 200)
+            let bytes = try unsafe readSocket(handler)
+            flow.note(bytes)
+            guard bytes > 0 else { break }
             any = true
         } while ContinuousClock.now < end
         if any { return true }
         var interest = unsafe pollfd(fd: PQsocket(connection.handle), events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&interest, 1, timeout) > 0 else { return false }
-        return try unsafe readSocket(handler)
+        return try unsafe readSocket(handler) > 0
     }
 
     /// Tells the server how far we are (manual, "Standby status update").
@@ -161,17 +168,18 @@ public final class ReplicationStream {
 
     // MARK: Our own reading
 
-    /// Handles what lies in the socket; false when that was nothing.
-    private func readSocket(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
+    /// Handles what lies in the socket, and returns how many bytes that was.
+    private func readSocket(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Int {
         guard let messages else { return try unsafe readByLibpq(handler) }
-        var any = false
+        var total = 0
         // Not without end: what has come is to be published, and the server wants to hear of us.
-        for _ in 0..<16 {
+        while total < 1 << 20 {
             let bytes = try messages.fill()
-            any = try unsafe drain(handler) > 0 || any || bytes > 0
-            guard bytes > 64 << 10 else { break }
+            total += bytes
+            _ = try unsafe drain(handler)
+            guard bytes > (sendsToItself ? 8 : 64) << 10 else { break }
         }
-        return any
+        return total
     }
 
     /// Handles what is in memory, and returns how many messages and pieces that was.
@@ -236,19 +244,19 @@ public final class ReplicationStream {
 
     // MARK: By libpq
 
-    private func readByLibpq(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
-        var any = false
+    private func readByLibpq(_ handler: (Message) throws(PostgresError) -> Void) throws(PostgresError) -> Int {
+        var total = 0
         for _ in 0..<64 {
             // Twice when encrypted: libpq may leave half of a TLS record inside OpenSSL, where poll does not see it.
             for _ in 0..<(connection.isEncrypted ? 2 : 1) {
                 guard unsafe PQconsumeInput(connection.handle) == 1 else { throw connection.libpqFailure() }
             }
             let bytes = try unsafe drainLibpq(handler)
-            any = any || bytes > 0
+            total += bytes
             // libpq reads 16 KiB at a time: when that was full, more lies in the socket.
             guard bytes > 8 << 10 else { break }
         }
-        return any
+        return total
     }
 
     /// Handles what libpq has read, and returns how many bytes that was.
@@ -283,5 +291,21 @@ public final class ReplicationStream {
             return unsafe PQputCopyData(connection.handle, start, Int32(buffer.count))
         }
         guard sent == 1, unsafe PQflush(connection.handle) >= 0 else { throw connection.libpqFailure() }
+    }
+}
+
+/// Whether a stream brings so much that there must be a backlog, and a look every few milliseconds is soon enough.
+private struct Flow {
+    private(set) var isFull = false
+    private var bytes = 0
+    private var began = ContinuousClock.now
+
+    mutating func note(_ count: Int) {
+        bytes += count
+        let passed = began.duration(to: .now)
+        guard passed >= .milliseconds(10) else { return }
+        // 4 MB in a second are about 40,000 small changes.
+        isFull = Duration.microseconds(bytes / 4) > passed
+        (bytes, began) = (0, .now)
     }
 }

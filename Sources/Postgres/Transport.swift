@@ -79,6 +79,37 @@ import Foundation
         }
     }
 
+    /// Whether the server is on this machine, and sends to itself over TCP.
+    var isLoopback: Bool {
+        func address(_ ask: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32) -> Data?
+        {
+            var storage = sockaddr_storage()
+            var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+                let raw = UnsafeMutableRawPointer(pointer)
+                guard unsafe ask(socket, raw.assumingMemoryBound(to: sockaddr.self), &size) == 0 else { return nil }
+                switch unsafe Int32(pointer.pointee.ss_family) {
+                case AF_INET:
+                    return unsafe Data(bytes: &raw.assumingMemoryBound(to: sockaddr_in.self).pointee.sin_addr, count: 4)
+                case AF_INET6:
+                    return unsafe Data(
+                        bytes: &raw.assumingMemoryBound(to: sockaddr_in6.self).pointee.sin6_addr,
+                        count: 16
+                    )
+                default: return nil
+                }
+            }
+        }
+        guard let own = unsafe address({ unsafe getsockname($0, $1, $2) }) else { return false }
+        return unsafe own == address { unsafe getpeername($0, $1, $2) }
+    }
+
+    /// Lets the kernel take at most about so many bytes that are not read yet; the sender keeps the rest.
+    func limitUnread(to bytes: Int32) {
+        var bytes = bytes
+        unsafe setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Waits until there is something to read; false when nothing came in `timeout` milliseconds.
     @discardableResult
     func waitToRead(timeout: Int32) -> Bool {
