@@ -1,5 +1,6 @@
 import Catalog
 import Cluster
+import Foundation
 import TestSupport
 import Testing
 
@@ -41,5 +42,45 @@ struct DemoTests {
             #expect(outcome.output.contains(line), "\(outcome.output)")
         }
         #expect(outcome.error.contains("[11/11]"))
+    }
+
+    @Test(.timeLimit(.minutes(10)))
+    func `a demo tells programs what it measured`() async throws {
+        struct Step: Decodable {
+            var milliseconds: Double
+            var isDowntime: Bool
+        }
+        struct Figures: Decodable {
+            struct Crossing: Decodable {
+                var downtimeMilliseconds: Double
+                var longestPauseMilliseconds: Double
+                var steps: [Step]
+            }
+
+            var bytes: Int
+            var rows: Int
+            var cutover: Crossing
+            var rollback: Crossing
+            var problems: [String]
+        }
+        let outcome = try await MartletProgram()(
+            "demo",
+            "--json",
+            "--scale",
+            "0.01",
+            "--rate",
+            "200",
+            "--longest-pause",
+            "60000"
+        )
+        #expect(outcome.status == 0, "\(outcome.output)\n\(outcome.error)")
+        let figures = try JSONDecoder().decode(Figures.self, from: Data(outcome.output.utf8))
+        #expect(figures.problems.isEmpty)
+        #expect(figures.rows > 1000 && figures.bytes > 1_000_000)
+        for crossing in [figures.cutover, figures.rollback] {
+            let standing = crossing.steps.filter(\.isDowntime).map(\.milliseconds).reduce(0, +)
+            #expect(standing > 0 && abs(standing - crossing.downtimeMilliseconds) < 1)
+            #expect(crossing.longestPauseMilliseconds > 0)
+        }
     }
 }

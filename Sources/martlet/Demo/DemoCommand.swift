@@ -44,6 +44,9 @@ struct DemoCommand: Command {
     @Option(help: ArgumentHelp("How long a writer may stand still before the demo fails.", valueName: "ms"))
     var longestPause = 1000
 
+    @Flag(help: "Print what was measured as JSON.")
+    var json = false
+
     @Flag(help: "Keep both servers until Enter or ^C, and their directories afterwards.")
     var keep = false
 
@@ -71,7 +74,11 @@ struct DemoCommand: Command {
         )
         return try await withDemoDirectory(keep: keep) { directory in
             try await demo.run(in: directory) { report, servers in
-                output.result(report.text(width: output.resultWidth))
+                if json {
+                    try output.json(DemoFigures(report))
+                } else {
+                    output.result(report.text(width: output.resultWidth))
+                }
                 if keep { try await wait(servers, directory, output) }
                 return report.problems.isEmpty ? .done : .foundProblems
             }
