@@ -4,7 +4,7 @@ import Postgres
 
 /// Measures martlet beside its peers, in one run on two servers of our own.
 ///
-///     bench [--quick] [--rounds N] [--only copy,drain,start] [--martlet PATH] [--scratch DIR] [--output FILE]
+///     bench [--quick] [--rounds N] [--only copy,drain,…] [--martlet PATH] [--scratch DIR] [--output FILE]
 ///
 /// Every round runs every contender once, in an order that turns from round to round. Servers
 /// are in temporary folders that are removed at the end, however it comes; dumps and spools are in
@@ -20,42 +20,54 @@ struct Bench {
 
     private static func run() async throws {
         let options = try Options(Array(CommandLine.arguments.dropFirst()))
-        var report = Report(options: options)
-        if options.disciplines.contains("start") { report.start = try await StartRace(options: options).run() }
-        if !options.disciplines.isDisjoint(with: ["copy", "drain"]) {
-            try await withServers(options.scratch + "/files") { servers in
-                report.server = servers.version
-                try await servers.makeSeed(scale: options.scale)
-                if options.disciplines.contains("copy") {
-                    report.copy = try await CopyRace(options: options, servers: servers).run()
-                }
-                if options.disciplines.contains("drain") {
-                    report.drain = try await DrainRace(options: options, servers: servers).run()
-                }
+        try await withServers(options) { servers in
+            var sections = [try await Report.heading(options, servers)]
+            for discipline in Discipline.all where options.wants(discipline.name) {
+                tell("== \(discipline.name)")
+                sections.append(try await discipline.run(options, servers))
+                // What was measured is not lost with what comes after it.
+                try options.output.map { try Data(Report.text(sections).utf8).write(to: URL(filePath: $0)) }
             }
+            print(Report.text(sections))
         }
-        let text = report.text
-        print(text)
-        if let file = options.output { try Data(text.utf8).write(to: URL(filePath: file)) }
     }
 
     /// Runs `body` with a source and a target on loopback TCP, both as careful as a server in use.
-    private static func withServers(_ scratch: String, _ body: (Servers) async throws -> Void) async throws {
+    private static func withServers(_ options: Options, _ body: (Servers) async throws -> Void) async throws {
         var configuration = ServerConfiguration(tcp: .anyPort, settings: Servers.settings)
         configuration.isDurable = true
         try await withServer(configuration) { source in
             try await withServer(configuration) { target in
-                try await body(Servers(source: source, target: target, scratch: scratch))
+                try await body(Servers(source: source, target: target, options: options))
             }
         }
     }
+}
+
+/// Something that is measured, and gives one section of the report.
+struct Discipline: Sendable {
+    let name: String
+    let run: @Sendable (Options, Servers) async throws -> String
+
+    static let all: [Discipline] = [
+        Discipline(name: "copy") { try await CopyRace.ofPgbench($0, $1).run() },
+        Discipline(name: "copy-mixed") { try await CopyRace.ofMixed($0, $1).run() },
+        Discipline(name: "drain") { try await DrainRace.all($0, $1) },
+        Discipline(name: "latency") { try await LatencyRace(options: $0, servers: $1).run() },
+        Discipline(name: "objects") { try await CopyRace.ofSmallObjects($0, $1).run() },
+        Discipline(name: "objects-large") { try await CopyRace.ofLargeObjects($0, $1).run() },
+        Discipline(name: "verify") { try await VerifyRace(options: $0, servers: $1).run() },
+        Discipline(name: "cutover") { options, _ in try await CutoverRace(options: options).run() },
+        Discipline(name: "growth") { try await GrowthRace(options: $0, servers: $1).run() },
+        Discipline(name: "start") { options, _ in try await StartRace(options: options).run() },
+    ]
 }
 
 /// What the command line asks for.
 struct Options {
     var isQuick = false
     var rounds = 3
-    var disciplines: Set<String> = ["copy", "drain", "start"]
+    var disciplines: Set<String> = []
     var martlet = "../.build/release/martlet"
     var scratch = FileManager.default.temporaryDirectory.appending(path: "martlet-bench").path
     var output: String?
@@ -78,13 +90,20 @@ struct Options {
             }
         }
         martlet = URL(filePath: martlet).absoluteURL.standardized.path
+        let unknown = disciplines.subtracting(Discipline.all.map(\.name)).sorted()
+        guard unknown.isEmpty else {
+            let known = Discipline.all.map(\.name).joined(separator: ", ")
+            throw Failure("there is no discipline \(unknown.joined(separator: ", ")); there are \(known)")
+        }
     }
 
-    /// The scale of pgbench: 100,000 accounts each.
-    var scale: Int { isQuick ? 5 : 20 }
+    func wants(_ discipline: String) -> Bool { disciplines.isEmpty || disciplines.contains(discipline) }
 
-    /// How many transactions lie in the backlog.
-    var backlog: Int { isQuick ? 20_000 : 100_000 }
+    /// The scale of pgbench: 100,000 accounts each.
+    var scale: Int { isQuick ? 10 : 100 }
+
+    /// The size of the mixed database, of which 1 has 4.4 GB.
+    var mixedSize: Double { isQuick ? 0.05 : 0.7 }
 }
 
 /// Something that keeps a measurement from counting.

@@ -4,92 +4,154 @@ import Postgres
 
 /// A full copy of one database into an empty one; the clock runs while the command does.
 struct CopyRace {
+    let name: String
+    let title: String
+    let about: String
     let options: Options
     let servers: Servers
+    let contenders: [Contender]
+    /// The database that is copied.
+    let seed: String
 
-    func run() async throws -> [Contender] {
-        var contenders = try await self.contenders()
-        let expected = try await servers.fingerprint("seed", on: servers.source)
-        for round in 0..<options.rounds {
-            for turn in contenders.indices {
-                let place = (turn + round) % contenders.count
-                let measured = try await measure(contenders[place], expecting: expected)
-                tell("copy, round \(round + 1): \(contenders[place].name) \(measured.wall.formatted(digits: 2)) s")
-                contenders[place].rounds.append(measured)
+    func run() async throws -> String {
+        let expected = try await servers.fingerprint(seed, on: servers.source)
+        let measured = try await race(name, contenders, rounds: 0..<options.rounds) { try await measure($0, expected) }
+        try await servers.drop(seed, on: servers.source)
+        return Table(title: title, about: about, contenders: measured).text
+    }
+
+    private func measure(_ contender: Contender, _ expected: [String]) async throws -> Measurement {
+        try await servers.create("copy", on: servers.target)
+        try await servers.clearScratch()
+        try await servers.settle()
+        let measurement = try await servers.measure(contender, source: seed, target: "copy") {
+            let found = try await servers.fingerprint("copy", on: servers.target)
+            guard found == expected else {
+                let missing = Set(expected).subtracting(found).sorted().joined(separator: "; ")
+                throw Failure("\(contender.name) did not copy everything: \(missing)")
             }
         }
-        return contenders
-    }
-
-    private func contenders() async throws -> [Contender] {
-        var contenders = [
-            Contender("pg_dump \\| psql", #"pg_dump "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET""#),
-            Contender(
-                "pg_dump \\| psql, ANALYZE",
-                #"pg_dump "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET" && psql -X -q -c ANALYZE "$TARGET""#
-            ),
-            Contender(
-                "pg_dump -j2, pg_restore -j2",
-                #"pg_dump -Fd -Z0 -j2 -f "$SCRATCH/dump" "$SOURCE" && pg_restore -j2 -d "$TARGET" "$SCRATCH/dump""#
-            ),
-        ]
-        if try await hasPgcopydb() {
-            contenders.append(
-                Contender(
-                    "pgcopydb",
-                    #"pgcopydb clone --source "$SOURCE" --target "$TARGET" --dir "$SCRATCH/pgcopydb""#
-                        + " --table-jobs 2 --index-jobs 2"
-                )
-            )
-        } else {
-            tell("WARNING: pgcopydb is not installed and is left out; apt-get install pgcopydb")
-        }
-        contenders.append(
-            Contender(
-                "**martlet**",
-                #"martlet migrate --once --jobs 2 --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#,
-                isPeer: false
-            )
-        )
-        return contenders
-    }
-
-    private func hasPgcopydb() async throws -> Bool {
-        let environment = servers.environment(source: "seed", target: "postgres")
-        return try await Spawned("command -v pgcopydb", environment: environment).wait() == 0
-    }
-
-    private func measure(_ contender: Contender, expecting expected: [String]) async throws -> Measurement {
-        try await servers.create("copy", on: servers.target)
-        try await servers.shell(#"rm -rf "$SCRATCH" && mkdir -p "$SCRATCH""#, source: "seed", target: "copy")
-        try await servers.settle()
-        var environment = servers.environment(source: "seed", target: "copy")
-        environment["PATH"] =
-            URL(filePath: options.martlet).deletingLastPathComponent().path + ":"
-            + (environment["PATH"] ?? "")
-        let before = ServerClock(servers)
-        let children = processorSecondsOfChildren()
-        let start = ContinuousClock.now
-        let command = try Spawned(contender.command, environment: environment)
-        let status = try await command.wait()
-        let wall = (ContinuousClock.now - start).seconds
-        let client = processorSecondsOfChildren() - children
-        let after = ServerClock(servers)
-        guard status == 0 else { throw Failure("\(contender.name) ended with \(status): \(command.output)") }
-        guard try await servers.fingerprint("copy", on: servers.target) == expected else {
-            throw Failure("\(contender.name) did not copy everything: \(command.output)")
-        }
         try await servers.drop("copy", on: servers.target)
-        return Measurement(
-            wall: wall,
-            client: client,
-            source: after.source - before.source,
-            target: after.target - before.target,
-            memory: command.peakMemory
-        )
+        return measurement
     }
 }
 
-extension Double {
-    func formatted(digits: Int) -> String { String(format: "%.\(digits)f", self) }
+// MARK: What is copied
+
+extension CopyRace {
+    static func ofPgbench(_ options: Options, _ servers: Servers) async throws -> CopyRace {
+        try await servers.makePgbench("seed", scale: options.scale)
+        return CopyRace(
+            name: "copy",
+            title: "Full copy of `pgbench -s \(options.scale)`",
+            about: peersAbout,
+            options: options,
+            servers: servers,
+            contenders: try await everybody(servers),
+            seed: "seed"
+        )
+    }
+
+    static func ofMixed(_ options: Options, _ servers: Servers) async throws -> CopyRace {
+        try await servers.makeMixed("mixed", size: options.mixedSize)
+        let bytes = try await servers.bytes(of: "mixed", on: servers.source)
+        return CopyRace(
+            name: "copy-mixed",
+            title: "Full copy of a mixed database of \((Double(bytes) / 1e9).formatted(digits: 1)) GB",
+            about:
+                "Six tables with jsonb, uuid, numeric, arrays, ranges, an enum, a domain, an identity and large values; "
+                + "17 indexes (btree, GIN on jsonb, arrays and trigrams, BRIN, partial, on expressions), a foreign key. "
+                + peersAbout,
+            options: options,
+            servers: servers,
+            contenders: try await everybody(servers),
+            seed: "mixed"
+        )
+    }
+
+    static func ofSmallObjects(_ options: Options, _ servers: Servers) async throws -> CopyRace {
+        try await ofObjects(count: 10_000, bytes: 128, name: "objects", options, servers)
+    }
+
+    static func ofLargeObjects(_ options: Options, _ servers: Servers) async throws -> CopyRace {
+        try await ofObjects(
+            count: options.isQuick ? 5 : 100,
+            bytes: 50_000_000,
+            name: "objects-large",
+            options,
+            servers
+        )
+    }
+
+    private static func ofObjects(
+        count: Int,
+        bytes: Int,
+        name: String,
+        _ options: Options,
+        _ servers: Servers
+    ) async throws -> CopyRace {
+        try await servers.makeObjects("objects", count: count, bytes: bytes)
+        return CopyRace(
+            name: name,
+            title: "\(count) large objects of \(bytes) bytes",
+            about: "A database with nothing else. pgcopydb copies each by itself.",
+            options: options,
+            servers: servers,
+            contenders: [dumpAndRestore, try await pgcopydb(servers), ours].compactMap(\.self),
+            seed: "objects"
+        )
+    }
+
+    // MARK: Who copies
+
+    private static let peersAbout =
+        "Into an empty database, rows compared afterwards. pgcopydb, pgloader and martlet end with ANALYZE, as a "
+        + "database needs it before it is used; so does `pg_dump | psql` here. *Binary COPY* makes the tables, pipes "
+        + "each through one pair of sessions without a word more than needed, two tables at a time, then makes indexes "
+        + "and constraints, two at a time."
+
+    private static func everybody(_ servers: Servers) async throws -> [Contender] {
+        [
+            Contender(
+                "pg_dump \\| psql",
+                #"pg_dump "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET" && psql -X -q -c ANALYZE "$TARGET""#
+            ),
+            dumpAndRestore, try await pgcopydb(servers), try await pgloader(servers), binaryCopy, ours,
+        ].compactMap(\.self)
+    }
+
+    private static let dumpAndRestore = Contender(
+        "pg_dump -j2, pg_restore -j2",
+        #"pg_dump -Fd -Z0 -j2 -f "$SCRATCH/dump" "$SOURCE" && pg_restore -j2 -d "$TARGET" "$SCRATCH/dump""#
+    )
+
+    private static func pgcopydb(_ servers: Servers) async throws -> Contender? {
+        guard try await servers.has("pgcopydb") else { return nil }
+        return Contender(
+            "pgcopydb",
+            #"pgcopydb clone --source "$SOURCE" --target "$TARGET" --dir "$SCRATCH/pgcopydb""#
+                + " --table-jobs 2 --index-jobs 2"
+        )
+    }
+
+    private static func pgloader(_ servers: Servers) async throws -> Contender? {
+        guard try await servers.has("pgloader") else { return nil }
+        return Contender("pgloader", #"pgloader "$SOURCE" "$TARGET""#)
+    }
+
+    /// The bound: rows in binary form from one server into the other, and the index builds.
+    private static let binaryCopy = Contender(
+        "*binary COPY \\| COPY, indexes*",
+        #"pg_dump -Fc -s -f "$SCRATCH/schema" "$SOURCE" && pg_restore --section=pre-data -d "$TARGET" "$SCRATCH/schema" && "#
+            + #"psql -X -A -t -c "SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND oid >= 16384 "#
+            + #"AND relnamespace <> 'information_schema'::regnamespace ORDER BY pg_table_size(oid) DESC" "$SOURCE" | "#
+            + #"xargs -P 2 -I{} sh -c 'psql -X -q -c "COPY {} TO STDOUT (FORMAT binary)" "$SOURCE" | "#
+            + #"psql -X -q -c "COPY {} FROM STDIN (FORMAT binary)" "$TARGET"' && "#
+            + #"PGOPTIONS="-c maintenance_work_mem=512MB" pg_restore -j2 --section=post-data -d "$TARGET" "$SCRATCH/schema""#,
+        .limit
+    )
+
+    private static let ours = Contender.martlet(
+        #"martlet migrate --once --jobs 2 --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#
+    )
 }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import Postgres
 
 /// What one run of one contender took.
 struct Measurement {
@@ -15,32 +16,54 @@ struct Measurement {
     var target: Double
     /// The largest resident set of any process of the client, in bytes; 0 when there is none.
     var memory: Int
+    /// Bytes that the target has written to its log.
+    var log: Int
 }
 
-/// Processor seconds of both servers at one moment.
+/// Processor seconds and the log of both servers at one moment.
 struct ServerClock {
     let source: Double
     let target: Double
+    private let log: LSN
 
-    init(_ servers: Servers) {
+    init(_ servers: Servers) async throws {
         let table = ProcessTable.read()
         source = table.seconds(ofServer: servers.source.process ?? -1)
         target = table.seconds(ofServer: servers.target.process ?? -1)
+        log = try await withConnection(to: servers.target.connection()) { target in
+            let row = try target.query("SELECT pg_current_wal_lsn() AS lsn").first
+            guard let row else { throw Failure("the target does not know where its log is") }
+            return try row("lsn")
+        }
     }
+
+    /// Bytes of log since.
+    func written(since earlier: ServerClock) -> Int { Int(log.value - earlier.log.value) }
 }
 
 /// One line of a table: who ran, how, and what every round took.
 struct Contender {
+    enum Role {
+        case peer
+        case ours
+        /// Does only what cannot be left out: a bound, no peer.
+        case limit
+    }
+
     let name: String
     let command: String
-    let isPeer: Bool
+    let role: Role
     var rounds: [Measurement] = []
+    /// Whether it did not do what it should have done: then it counts for nothing.
+    var hasFailed = false
 
-    init(_ name: String, _ command: String, isPeer: Bool = true) {
+    init(_ name: String, _ command: String, _ role: Role = .peer) {
         self.name = name
         self.command = command
-        self.isPeer = isPeer
+        self.role = role
     }
+
+    static func martlet(_ command: String) -> Contender { Contender("**martlet**", command, .ours) }
 
     func median(_ value: (Measurement) -> Double) -> Double { rounds.map(value).median }
 }
@@ -50,6 +73,12 @@ extension [Double] {
         guard !isEmpty else { return .nan }
         let sorted = sorted()
         return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
+    }
+
+    /// The smallest value that a share of all does not exceed.
+    func percentile(_ share: Double) -> Double {
+        guard !isEmpty else { return .nan }
+        return sorted()[Swift.min(count - 1, Int(share * Double(count)))]
     }
 }
 
@@ -63,4 +92,8 @@ func processorSecondsOfChildren() -> Double {
 
 extension Duration {
     var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+extension Double {
+    func formatted(digits: Int) -> String { String(format: "%.\(digits)f", self) }
 }

@@ -1,113 +1,110 @@
 import Foundation
 
-/// The tables of a run, as Markdown.
-struct Report {
-    let options: Options
-    var server = "none"
-    var copy: [Contender] = []
-    var drain: [Contender] = []
-    var start: StartRace.Result?
+/// The report, as Markdown.
+enum Report {
+    static func text(_ sections: [String]) -> String { sections.joined(separator: "\n\n") + "\n" }
 
-    var text: String {
-        ([heading] + [copyText, drainText, startText].compactMap(\.self)).joined(separator: "\n\n") + "\n"
-    }
-
-    private var heading: String {
+    static func heading(_ options: Options, _ servers: Servers) async throws -> String {
         """
         # Benchmarks
 
         `\(options.isQuick ? "make bench-quick" : "make bench")`, \(options.rounds) rounds, \
         \(Date().formatted(.iso8601.year().month().day())); \
         \(ProcessInfo.processInfo.processorCount) processors, \(ProcessInfo.processInfo.physicalMemory >> 30) GiB, \
-        PostgreSQL \(server). Medians, range in brackets; processor seconds (user and system) of the client, the \
-        source server and the target server; memory is the largest resident set of any process of the client. \
-        Both servers on this machine, over TCP, fsync on, shared_buffers 1 GB.
+        PostgreSQL \(servers.version). Medians, range in brackets; processor seconds (user and system) of the client, the \
+        source server and the target server; memory is the largest resident set of any process of the client; log is \
+        what the target has written to its WAL. Both servers on this machine, over TCP, fsync on, \
+        \(Servers.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")).
         """
     }
+}
 
-    private var copyText: String? {
-        guard !copy.isEmpty else { return nil }
-        let best = bestPeer(copy)
-        let rows = copy.map { contender in
-            "| \(contender.name) | \(wall(contender, \.wall)) | \(ratio(contender, to: best)) | \(rest(contender)) |"
+/// Contenders that do the same thing, measured in turn.
+struct Table {
+    let title: String
+    let about: String
+    /// What there is to do, for a rate.
+    var amount: (count: Int, of: String)?
+    /// What the second clock tells, where there is one.
+    var otherClock: String?
+    let contenders: [Contender]
+
+    var text: String {
+        var columns = ["", "seconds"]
+        if let amount { columns.append("\(amount.of)/s") }
+        columns.append("to the best peer")
+        if hasLimit { columns.append("to the limit") }
+        if let otherClock { columns.append("\(otherClock) s") }
+        columns += ["client", "source", "target", "memory MB", "log MB"]
+        let lines = [columns, columns.map { _ in "---" }] + contenders.map(cells)
+        return """
+            ## \(title)
+
+            \(about)
+
+            \(lines.map { "| \($0.joined(separator: " | ")) |" }.joined(separator: "\n"))
+
+            ```
+            \(contenders.map(\.command).joined(separator: "\n"))
+            ```
+            """
+    }
+
+    private func cells(of contender: Contender) -> [String] {
+        guard !contender.hasFailed else { return [contender.name, "failed: not everything arrived"] }
+        let median = contender.median(\.wall)
+        var cells = [contender.name, wall(contender, \.wall)]
+        if let amount { cells.append(String(Int(Double(amount.count) / median))) }
+        cells.append(ratio(median, to: .peer))
+        if hasLimit { cells.append(ratio(median, to: .limit)) }
+        if otherClock != nil { cells.append(wall(contender) { $0.otherWall ?? .nan }) }
+        cells += [\Measurement.client, \.source, \.target].map { value in
+            contender.median { $0[keyPath: value] }.formatted(digits: 2)
         }
-        return """
-            ## Full copy of `pgbench -s \(options.scale)`
-
-            Into an empty database, rows compared afterwards. pgcopydb and martlet end with ANALYZE, as a database needs \
-            it before it is used; `pg_dump | psql` stands there without and with it.
-
-            | | seconds | to the best peer | client | source | target | memory MB |
-            |---|---|---|---|---|---|---|
-            \(rows.joined(separator: "\n"))
-
-            \(commands(copy))
-            """
+        let memory = contender.rounds.map(\.memory).max() ?? 0
+        let log = contender.median { Double($0.log) } / 1e6
+        return cells + [memory == 0 ? "–" : String(memory / 1_000_000), log.formatted(digits: 0)]
     }
 
-    private var drainText: String? {
-        guard !drain.isEmpty else { return nil }
-        let best = bestPeer(drain)
-        let rows = drain.map { contender in
-            let rate = Double(options.backlog) / contender.median(\.wall)
-            return """
-                | \(contender.name) | \(wall(contender, \.wall)) | \(Int(rate)) | \(ratio(contender, to: best)) \
-                | \(wall(contender) { $0.otherWall ?? .nan }) | \(rest(contender)) |
-                """
-        }
-        return """
-            ## Draining \(options.backlog) pgbench transactions
+    private var hasLimit: Bool { contenders.contains { $0.role == .limit } }
 
-            Made while the stream was stopped; rows compared afterwards. *Streaming* is the time from the moment when \
-            the source reports a sender for the stream until the last transaction is on the target; *whole* begins at \
-            the command, for martlet the start of the program. Processor time is that of the whole. The native \
-            subscription's work is done in the target server.
-
-            | | streaming s | transactions/s | to the best peer | whole s | client | source | target | memory MB |
-            |---|---|---|---|---|---|---|---|---|
-            \(rows.joined(separator: "\n"))
-
-            \(commands(drain))
-            """
-    }
-
-    private var startText: String? {
-        guard let start else { return nil }
-        let times = start.milliseconds
-        return """
-            ## Start
-
-            `martlet --version`: \(times.median.formatted(digits: 1)) ms \
-            [\((times.min() ?? 0).formatted(digits: 1))–\((times.max() ?? 0).formatted(digits: 1))] (\(times.count) runs), \
-            \(start.memory / 1_000_000) MB.
-            """
-    }
-
-    // MARK: Cells
-
-    private func bestPeer(_ contenders: [Contender]) -> Double {
-        contenders.filter(\.isPeer).map { $0.median(\.wall) }.min() ?? .nan
+    private func ratio(_ seconds: Double, to role: Contender.Role) -> String {
+        let best = contenders.filter { $0.role == role && !$0.hasFailed }.map { $0.median(\.wall) }.min()
+        return best.map { (seconds / $0).formatted(digits: 2) } ?? "–"
     }
 
     private func wall(_ contender: Contender, _ value: (Measurement) -> Double) -> String {
         let values = contender.rounds.map(value)
         let range = "[\((values.min() ?? 0).formatted(digits: 2))–\((values.max() ?? 0).formatted(digits: 2))]"
-        return "\(values.median.formatted(digits: 2)) \(values.count > 1 ? range : "")"
+        return values.median.formatted(digits: 2) + (values.count > 1 ? " \(range)" : "")
     }
+}
 
-    private func ratio(_ contender: Contender, to best: Double) -> String {
-        (contender.median(\.wall) / best).formatted(digits: 2)
-    }
-
-    private func rest(_ contender: Contender) -> String {
-        let memory = contender.rounds.map(\.memory).max() ?? 0
-        let seconds = [\Measurement.client, \.source, \.target].map { value in
-            contender.median { $0[keyPath: value] }.formatted(digits: 2)
+/// Runs every contender once in each of the rounds, in an order that turns from round to round.
+///
+/// A peer that fails is told of, and takes no part any more.
+func race(
+    _ discipline: String,
+    _ contenders: [Contender],
+    rounds: some Sequence<Int>,
+    _ measure: (Contender) async throws -> Measurement
+) async throws -> [Contender] {
+    var contenders = contenders
+    for round in rounds {
+        for turn in contenders.indices {
+            let place = (turn + round) % contenders.count
+            guard !contenders[place].hasFailed else { continue }
+            let measured: Measurement
+            do {
+                measured = try await measure(contenders[place])
+            } catch let failure as Failure where contenders[place].role == .peer {
+                tell("WARNING: \(contenders[place].name) is left out, because it failed: \(failure)")
+                contenders[place].hasFailed = true
+                continue
+            }
+            tell("\(discipline), round \(round + 1): \(contenders[place].name) \(measured.wall.formatted(digits: 2)) s")
+            contenders[place].rounds.append(measured)
         }
-        return (seconds + [memory == 0 ? "–" : String(memory / 1_000_000)]).joined(separator: " | ")
     }
-
-    private func commands(_ contenders: [Contender]) -> String {
-        (["```"] + contenders.map(\.command) + ["```"]).joined(separator: "\n")
-    }
+    return contenders
 }

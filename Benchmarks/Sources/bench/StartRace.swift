@@ -4,12 +4,7 @@ import Foundation
 struct StartRace {
     let options: Options
 
-    struct Result {
-        let milliseconds: [Double]
-        let memory: Int
-    }
-
-    func run() async throws -> Result {
+    func run() async throws -> String {
         var times: [Double] = []
         var memory = 0
         for _ in 0..<21 {
@@ -27,6 +22,12 @@ struct StartRace {
             times.append((ContinuousClock.now - start).seconds * 1000)
             memory = max(memory, usage.ru_maxrss * 1024)
         }
-        return Result(milliseconds: times, memory: memory)
+        return """
+            ## Start
+
+            `martlet --version`: \(times.median.formatted(digits: 1)) ms \
+            [\((times.min() ?? 0).formatted(digits: 1))–\((times.max() ?? 0).formatted(digits: 1))] (\(times.count) runs), \
+            \(memory / 1_000_000) MB.
+            """
     }
 }

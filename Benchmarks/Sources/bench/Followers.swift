@@ -1,0 +1,144 @@
+import Cluster
+import Foundation
+import Postgres
+
+/// A database on the source, and two copies on the target that can follow it: one by a native subscription, one by martlet.
+struct Followers {
+    enum Kind: String {
+        case native
+        case ours
+
+        /// The copy's database.
+        var database: String { rawValue }
+
+        /// The name under which its stream is seen on the source.
+        fileprivate var application: String { self == .native ? "bench" : "martlet receive" }
+    }
+
+    let servers: Servers
+
+    static let native = Contender(
+        "native subscription",
+        "ALTER SUBSCRIPTION bench ENABLE (binary, copy_data = false, create_slot = false)"
+    )
+    static let ours = Contender.martlet(
+        #"martlet migrate --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#
+    )
+
+    /// Slots for readers of the same changes that apply nothing.
+    static let idleSlots: [Identifier] = ["bench_decoded", "bench_received"]
+
+    // MARK: Before and after
+
+    /// Makes the database and both copies, equal to it, which do not follow it yet.
+    ///
+    /// `seed`: the database it is copied from; `definitions`: what it has besides; `tables`: those that will change.
+    func prepare(from seed: String, _ definitions: SQL, tables: [String]) async throws {
+        try await servers.create("live", on: servers.source, template: seed)
+        try await withConnection(to: servers.source.connection(to: "live")) { try $0.execute(definitions) }
+        for kind in [Kind.ours, .native] { try await servers.create(kind.database, on: servers.target) }
+        try await servers.clearScratch()
+        try await catchUp()
+        try await subscribe(tables)
+    }
+
+    /// Moves the database and stops when martlet says that it waits for changes.
+    private func catchUp() async throws {
+        let command = try spawn()
+        let deadline = ContinuousClock.now + .seconds(300)
+        while !command.output.contains("waiting for changes") {
+            guard !command.hasEnded(), ContinuousClock.now < deadline else {
+                throw Failure("martlet did not catch up: \(command.output)")
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        _ = try await command.interrupt()
+    }
+
+    private func subscribe(_ tables: [String]) async throws {
+        try await servers.shell(
+            #"pg_dump --no-publications "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET""#,
+            source: "live",
+            target: Kind.native.database
+        )
+        try await withConnection(to: servers.source.connection(to: "live")) { source in
+            try source.execute("CREATE PUBLICATION bench FOR TABLE \(.joined(tables.map { "\(Identifier($0))" }))")
+            for slot in [Self.slot] + Self.idleSlots {
+                try source.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", slot)
+            }
+        }
+        let address = servers.address("live", on: servers.source)
+        try await withConnection(to: servers.target.connection(to: Kind.native.database)) { target in
+            try target.execute(
+                """
+                CREATE SUBSCRIPTION bench CONNECTION \(literal: address) PUBLICATION bench
+                  WITH (enabled = false, copy_data = false, create_slot = false, slot_name = \(Self.slot), binary = true)
+                """
+            )
+        }
+    }
+
+    func clean() async throws {
+        try await withConnection(to: servers.target.connection(to: Kind.native.database)) { target in
+            try target.execute("ALTER SUBSCRIPTION bench DISABLE")
+            try target.execute("ALTER SUBSCRIPTION bench SET (slot_name = NONE)")
+            try target.execute("DROP SUBSCRIPTION bench")
+        }
+        try await withConnection(to: servers.source.connection(to: "live")) { source in
+            // A walsender may take a moment to notice that its client is gone.
+            try source.execute(
+                """
+                SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE active_pid IS NOT NULL;
+                SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()
+                """
+            )
+        }
+        try await servers.drop("live", on: servers.source)
+        for kind in [Kind.ours, .native] { try await servers.drop(kind.database, on: servers.target) }
+    }
+
+    private static let slot: Identifier = "bench_native"
+
+    // MARK: Following
+
+    /// Lets one follow; returns its command, which a subscription has not.
+    func start(_ kind: Kind) async throws -> Spawned? {
+        guard kind == .native else { return try spawn() }
+        try await withConnection(to: servers.target.connection(to: kind.database)) { target in
+            try target.execute("ALTER SUBSCRIPTION bench ENABLE")
+        }
+        return nil
+    }
+
+    /// Waits until the source reports a sender for the stream.
+    func untilStreaming(_ kind: Kind, _ command: Spawned?, on source: Connection) async throws {
+        let isStreaming: SQL = """
+            SELECT FROM pg_stat_replication WHERE application_name = \(literal: kind.application) AND state <> 'startup'
+            """
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try source.query(isStreaming).isEmpty {
+            try Self.check(command, deadline)
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    func stop(_ kind: Kind, _ command: Spawned?) async throws {
+        if let command {
+            _ = try await command.interrupt()
+        } else {
+            try await withConnection(to: servers.target.connection(to: kind.database)) { target in
+                try target.execute("ALTER SUBSCRIPTION bench DISABLE")
+            }
+        }
+    }
+
+    static func check(_ command: Spawned?, _ deadline: ContinuousClock.Instant) throws {
+        if let command, command.hasEnded() { throw Failure("martlet ended before its time: \(command.output)") }
+        guard ContinuousClock.now < deadline else { throw Failure("what was waited for did not happen in time") }
+    }
+
+    private func spawn() throws -> Spawned {
+        let environment = servers.environment(source: "live", target: Kind.ours.database)
+        return try Spawned("exec " + Self.ours.command, environment: environment)
+    }
+}
