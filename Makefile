@@ -23,6 +23,7 @@ build: setup
 versions: setup
 	@scripts/postgres-versions
 	@scripts/pooler
+	@scripts/kubernetes-validate
 
 test: setup versions
 	@scripts/test

@@ -106,6 +106,7 @@ let package = Package(
             dependencies: [
                 "martlet", "Catalog", "Move", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings
         ),
