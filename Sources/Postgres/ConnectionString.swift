@@ -149,8 +149,15 @@ extension ConnectionString: CustomStringConvertible, CustomDebugStringConvertibl
     public var debugDescription: String { description }
 
     /// Host, port and database in one short phrase for messages, `db.example.org:5432/shop`.
+    ///
+    /// With the name of a service instead of a host, what is not given besides is in its file: `service old`.
     public var place: String {
-        let host = self["host"] ?? self["hostaddr"] ?? self["service"] ?? ProcessInfo.processInfo.environment["PGHOST"]
+        var host = self["host"] ?? self["hostaddr"]
+        if host == nil, let service = self["service"] {
+            let (port, database) = (self["port"].map { ":" + $0 }, self["dbname"].map { "/" + $0 })
+            return "service \(service)\(port ?? "")\(database ?? "")"
+        }
+        host = host ?? ProcessInfo.processInfo.environment["PGHOST"]
         let port = self["port"] ?? ProcessInfo.processInfo.environment["PGPORT"] ?? "5432"
         let database = self["dbname"] ?? ProcessInfo.processInfo.environment["PGDATABASE"] ?? self["user"] ?? ""
         return "\(host ?? "local"):\(port)/\(database)"

@@ -32,6 +32,15 @@ struct ConnectionStringTests {
     }
 
     @Test(arguments: [
+        ("service=old", "service old"), ("service=old dbname=d", "service old/d"),
+        ("service=old port=5433 dbname=d user=u", "service old:5433/d"), ("service=old host=h dbname=d", "h:5432/d"),
+    ])
+    func `a service is a place of its own, whose host and database are in its file`(text: String, place: String) throws
+    {
+        #expect(try ConnectionString(text).place == place)
+    }
+
+    @Test(arguments: [
         "postgresql://u:s3cret%zz@h/d", "postgresql://u:pa/s3cret@h/d", "postgresql://u:12/s3cret@h/d",
         "postgresql://u:pa@s3cret@h/d", "postgresql://u@srv:s3cret@h/d", "password=my s3cret", "password=a\" b\ns3cret",
         "postgresql://u:s3cret@[::1", "password='s3cret", "host=h dbname=postgresql://u:s3cret@h/d",

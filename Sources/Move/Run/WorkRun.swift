@@ -81,7 +81,9 @@ public struct WorkRun: Sendable {
                 end = .now + max(wait, joined == nil ? .zero : Self.patience)
             case .missing(let error):
                 guard ContinuousClock.now < end else { throw error }
-                say("waiting: \(error.message)", &told)
+                // Somebody who reads the log of a pod must see whether it is a wrong certificate that it waits for.
+                let reason = error.isConnectionLoss ? error.detail?.split(separator: "\n").first : nil
+                say("waiting: \(error.message)\(reason.map { ": \($0)" } ?? "")", &told)
             }
             try await Task.sleep(for: pause)
             // A pod may wait for hours until a slot can be made.

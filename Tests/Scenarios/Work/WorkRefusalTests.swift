@@ -84,6 +84,16 @@ struct WorkRefusalTests {
         try await execute(move.target, "UPDATE martlet.load SET form = form - 1")
     }
 
+    @Test func `a worker that waits for a server says what is in the way`() async throws {
+        let nowhere = "host=127.0.0.1 port=1 dbname=shop user=app"
+        let worker = try await MartletProgram()("work", "--source", nowhere, "--target", nowhere, "--wait", "1s")
+        #expect(worker.status == 1)
+        let waits = worker.error.split(separator: "\n").filter {
+            $0.contains("waiting: could not connect to 127.0.0.1:1/shop: ")
+        }
+        #expect(waits.count == 1 && waits.first?.contains("refused") == true, "\(worker.error)")
+    }
+
     @Test(.timeLimit(.minutes(5))) func `a worker may come before the move`() async throws {
         try await withMoveFromOwnServer(of: SharedLoad.tables) { move in
             let worker = try await move.run("work", ["--wait", "5m"]) { process in
