@@ -5,7 +5,9 @@ import Testing
 
 @testable import martlet
 
-/// deploy/Containerfile and deploy/systemd. No container is built here: that needs a registry.
+/// What runs martlet without Kubernetes: the Containerfile, and the unit of systemd.
+///
+/// No container is built here: that needs a registry.
 struct ContainerTests {
     /// The instructions of the Containerfile, continued lines joined, comments left out.
     private static func instructions() throws -> [(name: String, rest: String)] {
