@@ -1,7 +1,9 @@
+import ArgumentParser
 import Catalog
 import Foundation
 import TestSupport
 import Testing
+import Yams
 
 @testable import martlet
 

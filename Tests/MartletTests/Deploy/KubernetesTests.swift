@@ -2,6 +2,7 @@ import Catalog
 import Foundation
 import TestSupport
 import Testing
+import Yams
 
 /// deploy/kubernetes: by rules of our own, by kustomize, and by the schemas of Kubernetes.
 struct KubernetesTests {
