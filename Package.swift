@@ -53,7 +53,8 @@ let package = Package(
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
-        .target(name: "Sync", dependencies: ["Engine", "Catalog"], swiftSettings: settings),
+        .target(name: "CChecksum"),
+        .target(name: "Sync", dependencies: ["CChecksum", "Engine", "Catalog"], swiftSettings: settings),
         .target(
             name: "Move",
             dependencies: ["Sync", .product(name: "Yams", package: "Yams")],
@@ -127,7 +128,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SyncTests",
-            dependencies: ["Sync", "TestSupport"],
+            dependencies: ["CChecksum", "Sync", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -50,6 +50,15 @@ final class ChangeSet {
         for place in 0..<map.count { body(map.key(place)) }
     }
 
+    /// The entries that `isWanted` chooses, in the order of their keys' bytes, which for numbers is that of their values.
+    ///
+    /// Neighbours share a page of the index and, most often, of the table. Those without keys stay as they came.
+    func sorted(_ isWanted: (Entry) -> Bool) -> [Entry] {
+        guard map.count == entries.count else { return entries.filter(isWanted) }
+        let places = entries.indices.filter { isWanted(entries[$0]) }
+        return map.sorted(places).map { entries[$0] }
+    }
+
     /// Adds an insert of a table without a key, which has nothing to be folded with.
     func addKeyless(_ tuple: UnsafeRawBufferPointer) {
         entries.append(Entry(net: .insert, tuple: bytes.append(tuple), length: tuple.count, gap: 0))

@@ -23,6 +23,24 @@ struct KeyMap {
         bytes.view(keys[place].offset, keys[place].length)
     }
 
+    /// Puts places into the order of their keys' bytes.
+    func sorted(_ places: [Int]) -> [Int] {
+        let heads = places.map { place in (Self.head(key(place), from: 0), Self.head(key(place), from: 8), place) }
+        return heads.sorted { one, other in
+            guard one.0 == other.0 else { return one.0 < other.0 }
+            guard one.1 == other.1 else { return one.1 < other.1 }
+            return key(one.2).dropFirst(16).lexicographicallyPrecedes(key(other.2).dropFirst(16))
+        }.map(\.2)
+    }
+
+    /// Eight bytes of a key as one number that is ordered as they are; zeros where there are none.
+    private static func head(_ key: UnsafeRawBufferPointer, from offset: Int) -> UInt64 {
+        guard key.count < offset + 8 else {
+            return UInt64(bigEndian: key.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        return (offset..<offset + 8).reduce(0) { $0 << 8 | UInt64($1 < key.count ? key[$1] : 0) }
+    }
+
     /// Finds the key, or gives it the next place.
     mutating func place(of key: UnsafeRawBufferPointer) -> (place: Int, isNew: Bool) {
         let hash = Self.hash(key)

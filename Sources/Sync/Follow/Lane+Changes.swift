@@ -85,7 +85,7 @@ extension Lane {
         changedKeys.note(changes, of: table)
         // What a delete or a partial update does not bring would be NULL in a row array.
         let isAlone = encoder.format == .binary && table.refusesNulls
-        let deletes = changes.entries.filter { $0.net == .delete || $0.net == .replace }
+        let deletes = changes.sorted { $0.net == .delete || $0.net == .replace }
         if isAlone, !deletes.isEmpty {
             try sendAlone(deletes, of: table, places: table.keyPlaces, statements.deleteRow(pipeline))
         } else if !deletes.isEmpty {
@@ -93,7 +93,7 @@ extension Lane {
         }
         for (index, gap) in changes.gaps.enumerated() {
             let places = table.settablePlaces.filter { !gap.contains($0) }
-            let updates = changes.entries.filter { $0.net == .update && $0.gap == index }
+            let updates = changes.sorted { $0.net == .update && $0.gap == index }
             guard !updates.isEmpty, !places.isEmpty else { continue }
             if isAlone, !gap.isEmpty {
                 try sendAlone(
@@ -111,7 +111,7 @@ extension Lane {
                 statements.updateSet(places, pipeline)
             )
         }
-        let inserts = changes.entries.filter { $0.net == .insert || $0.net == .replace }
+        let inserts = changes.sorted { $0.net == .insert || $0.net == .replace }
         if !inserts.isEmpty {
             try send(inserts, of: table, places: table.places, statements.insertSet(pipeline))
         }

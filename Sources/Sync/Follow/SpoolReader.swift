@@ -126,7 +126,7 @@ struct SpoolReader {
     private mutating func bytes(at offset: UInt64, count: Int) throws(PostgresError) -> UnsafeRawBufferPointer? {
         if let view = window.view(at: offset, count: count) { return view }
         guard let segment = spool.segment(holding: offset) else { return nil }
-        try file.open(spool.url(ofSegment: segment.start), start: segment.start)
+        try file.open(segment.start, of: spool)
         let end = segment.end ?? limit.end
         guard offset + UInt64(count) <= end else { return nil }
         let length = max(count, Int(min(end - offset, 256 << 10)))
@@ -209,9 +209,10 @@ struct SpoolReader {
             if descriptor >= 0 { close(descriptor) }
         }
 
-        func open(_ url: URL, start: UInt64) throws(PostgresError) {
+        func open(_ start: UInt64, of spool: Spool) throws(PostgresError) {
             guard start != self.start else { return }
             if descriptor >= 0 { close(descriptor) }
+            let url = spool.url(ofSegment: start)
             descriptor = Foundation.open(url.path, O_RDONLY)
             self.start = start
             guard descriptor >= 0 else {
