@@ -15,6 +15,9 @@ struct StagesTests {
         try await Way.with(tables: tables, rows: rows) { way in
             try await way.follow { follower, _ in
                 try await way.write(changes)
+                try await eventually("the lanes stand before the changes") {
+                    follower.state.current.lanes.allSatisfy(\.isParked)
+                }
                 follower.release()
                 try await way.settle(follower)
                 // The receiver tells once a second.
