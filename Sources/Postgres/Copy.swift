@@ -37,26 +37,32 @@ extension Connection {
         _ sql: SQL,
         _ body: (CopyWriter) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Int {
-        try waiting { () throws(PostgresError) in
-            try startCopy(sql, expecting: PGRES_COPY_IN)
-            let writer = CopyWriter(connection: self)
-            unsafe PQsetnonblocking(handle, 1)
-            do throws(PostgresError) {
-                defer { unsafe PQsetnonblocking(handle, 0) }
-                try body(writer)
-                try writer.flush()
-            } catch {
-                // The server answers with an error of its own. The first one tells more, unless it
-                // only says that the server no longer took rows.
-                let answer = leaveCopy(saying: error.message)
-                if writer.isRefused { throw answer ?? libpqFailure() }
-                throw error
-            }
-            guard unsafe PQputCopyEnd(handle, nil) == 1 else {
-                throw leaveCopy(saying: "the end could not be sent") ?? libpqFailure()
-            }
-            return try endCopy()
+        try waiting { () throws(PostgresError) in try writeCopy(sql, body) }
+    }
+
+    /// As ``copyIn(_:_:)``, within the wait of a caller.
+    func writeCopy(
+        _ sql: SQL,
+        _ body: (CopyWriter) throws(PostgresError) -> Void
+    ) throws(PostgresError) -> Int {
+        try startCopy(sql, expecting: PGRES_COPY_IN)
+        let writer = CopyWriter(connection: self)
+        unsafe PQsetnonblocking(handle, 1)
+        do throws(PostgresError) {
+            defer { unsafe PQsetnonblocking(handle, 0) }
+            try body(writer)
+            try writer.flush()
+        } catch {
+            // The server answers with an error of its own. The first one tells more, unless it
+            // only says that the server no longer took rows.
+            let answer = leaveCopy(saying: error.message)
+            if writer.isRefused { throw answer ?? libpqFailure() }
+            throw error
         }
+        guard unsafe PQputCopyEnd(handle, nil) == 1 else {
+            throw leaveCopy(saying: "the end could not be sent") ?? libpqFailure()
+        }
+        return try endCopy()
     }
 
     /// Copies rows from one server to another without looking at them, and returns the number that the target took.

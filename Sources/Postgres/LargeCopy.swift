@@ -4,9 +4,10 @@ extension Connection {
     /// As ``copyOut(_:_:)``, with rows of any size in bounded memory: a large one is handed over in pieces.
     ///
     /// `isStart` tells whether a row begins with the bytes. Where the session's bytes are out of
-    /// reach (see ``Transport``) libpq reads them, and rows are whole.
+    /// reach (see ``Transport``) libpq reads them, and rows are whole; so are those below `wholeLimit` bytes.
     func copyOutInPieces(
         _ sql: SQL,
+        wholeLimit: Int = 256 << 10,
         _ body: (_ bytes: UnsafeRawBufferPointer, _ isStart: Bool) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Int {
         guard let transport = Transport(of: self) else {
@@ -14,7 +15,7 @@ extension Connection {
         }
         try Self.refuseZeroBytes(in: [sql.text])
         return try waiting { () throws(PostgresError) in
-            let messages = ServerMessages(transport)
+            let messages = ServerMessages(transport, wholeLimit: wholeLimit)
             do throws(PostgresError) {
                 try transport.write(query: sql)
             } catch {

@@ -43,6 +43,9 @@ public final class Pipeline {
     /// The tag of the statement whose failure ``synchronize()`` threw last.
     public private(set) var failedTag: UInt64 = 0
 
+    /// The shortest time in which the server has answered to everything that was sent: near the round trip of the network.
+    package private(set) var quickestAnswer: Duration?
+
     fileprivate init(connection: Connection) {
         self.connection = connection
     }
@@ -100,6 +103,28 @@ public final class Pipeline {
         return PreparedStatement(name: name, parameterCount: types.count)
     }
 
+    /// Runs `COPY … FROM STDIN` with the bytes that `body` writes, after everything that was sent before; `rows` are to arrive.
+    ///
+    /// libpq knows no COPY in a pipeline, so this waits three times for the server. As with a statement, a
+    /// failure is thrown by the next ``synchronize()``, and after one nothing is sent.
+    public func copyIn(
+        _ sql: SQL,
+        expecting rows: Int,
+        _ body: (CopyWriter) throws(PostgresError) -> Void
+    ) throws(PostgresError) {
+        try settle()
+        guard failure == nil else { return }
+        guard unsafe PQexitPipelineMode(connection.handle) == 1 else { throw connection.libpqFailure() }
+        do throws(PostgresError) {
+            let affected = try connection.writeCopy(sql, body)
+            if affected != rows { note(.rowCount(affected, expected: rows)) }
+        } catch {
+            if error.isConnectionLoss || error == .cancelled { throw error }
+            note(error)
+        }
+        guard unsafe PQenterPipelineMode(connection.handle) == 1 else { throw connection.libpqFailure() }
+    }
+
     /// Waits for the results of everything sent so far, and throws the first failure among them.
     public func synchronize() throws(PostgresError) {
         try settle()
@@ -121,6 +146,8 @@ public final class Pipeline {
             unsafe PQclear(result)
             if isSync { break }
         }
+        let answer = start.duration(to: .now)
+        quickestAnswer = min(answer, quickestAnswer ?? answer)
     }
 
     /// Keeps the failure of a statement that was sent with the present tag for the next ``synchronize()``.

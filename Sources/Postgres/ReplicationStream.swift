@@ -51,15 +51,17 @@ extension Connection {
         publication: Identifier,
         from start: LSN,
         isBinary: Bool,
-        largeChange: Int = 4 << 20
+        largeChange: Int = ReplicationStream.largeChange
     ) throws(PostgresError) -> ReplicationStream {
         try waiting { () throws(PostgresError) in
             // The grammar of replication commands knows no E'' and no backslash: only the quote is doubled.
-            let names = SQL(trusting: "'" + publication.quoted.prefixing(["'"], with: "'") + "'")
-            let options: SQL = majorVersion >= 14 ? ", messages 'true', binary '\(SQL(trusting: "\(isBinary)"))'" : ""
+            let options = SQL.joined(
+                pluginOptions(publication, isBinary: isBinary).map { name, value in
+                    SQL(trusting: "\(name) '" + value.prefixing(["'"], with: "'") + "'")
+                }
+            )
             let sql: SQL = """
-                START_REPLICATION SLOT \(slot) LOGICAL \(SQL(trusting: start.description)) \
-                (proto_version '1', publication_names \(names)\(options))
+                START_REPLICATION SLOT \(slot) LOGICAL \(SQL(trusting: start.description)) (\(options))
                 """
             try Self.refuseZeroBytes(in: [sql.text])
             if let transport = Transport(of: self) {
@@ -75,6 +77,12 @@ extension Connection {
             unsafe PQclear(result)
             return ReplicationStream(connection: self)
         }
+    }
+
+    /// What is asked of the output plugin.
+    func pluginOptions(_ publication: Identifier, isBinary: Bool) -> [(name: String, value: String)] {
+        let old = [("proto_version", "1"), ("publication_names", publication.quoted)]
+        return majorVersion < 14 ? old : old + [("messages", "true"), ("binary", "\(isBinary)")]
     }
 
     private func startStream(_ sql: SQL, _ messages: ServerMessages) throws(PostgresError) {
@@ -103,6 +111,9 @@ public final class ReplicationStream {
         /// The server has sent everything up to `walEnd`; it may want an answer.
         case keepalive(walEnd: LSN, wantsReply: Bool)
     }
+
+    /// A change of so many bytes or more comes in pieces, when nothing else is wanted.
+    public static let largeChange = 4 << 20
 
     /// 'w', start of the data, end of the log, clock: 1 + 3 × 8 bytes, then the payload (manual, "XLogData").
     fileprivate static let headerSize = 25

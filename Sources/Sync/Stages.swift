@@ -105,6 +105,8 @@ public struct ReceiveTally: Sendable, Hashable, Codable {
     public var messages = 0
     /// How often the spool was made safe.
     public var syncs = 0
+    /// Queries that read a part of a backlog.
+    public var queries = 0
 
     /// Nothing yet.
     public init() {}
@@ -117,6 +119,7 @@ public struct ReceiveTally: Sendable, Hashable, Codable {
         bytes += other.bytes
         messages += other.messages
         syncs += other.syncs
+        queries += other.queries
     }
 }
 
@@ -138,6 +141,8 @@ public struct LaneTally: Sendable, Hashable, Codable {
     public var changes = 0
     /// Rows that were sent after folding.
     public var rows = 0
+    /// Those of them that went by COPY.
+    public var copiedRows = 0
     /// The most rows of one group.
     public var largestGroup = 0
     /// Changes that were not sent as sets, and why.
@@ -174,6 +179,7 @@ public struct LaneTally: Sendable, Hashable, Codable {
         groups += other.groups
         changes += other.changes
         rows += other.rows
+        copiedRows += other.copiedRows
         largestGroup = max(largestGroup, other.largestGroup)
         fallbacks.uniqueReplays += other.fallbacks.uniqueReplays
         fallbacks.otherReplays += other.fallbacks.otherReplays

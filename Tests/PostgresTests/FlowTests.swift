@@ -50,6 +50,44 @@ struct FlowTests {
         }
     }
 
+    @Test func `a COPY has its place between the statements of a pipeline`() async throws {
+        try await withConnection(to: TemporaryDatabase.current) { connection in
+            try connection.execute(Self.table)
+            func copy(_ text: String, expecting rows: Int, _ pipeline: Pipeline) throws(PostgresError) {
+                try pipeline.copyIn("COPY t FROM STDIN", expecting: rows) { writer throws(PostgresError) in
+                    for line in text.split(separator: ";") {
+                        let bytes = Array("\(line)\n".utf8)
+                        var failure: PostgresError?
+                        bytes.withUnsafeBytes { bytes in
+                            do throws(PostgresError) { try writer.write(bytes) } catch { failure = error }
+                        }
+                        if let failure { throw failure }
+                    }
+                }
+            }
+            try connection.pipeline { pipeline throws(PostgresError) in
+                try pipeline.send("INSERT INTO t VALUES (1, 'one')")
+                try copy("2\ttwo;3\tthree", expecting: 2, pipeline)
+                try pipeline.send("UPDATE t SET v = 'all'", expecting: 3)
+            }
+            // A failure is that of the COPY, what comes after it is not sent, and the session goes on.
+            for (text, sqlState) in [("4\tfour;1\tagain", "23505"), ("5\tfive", PostgresError.wrongRowCount)] {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await connection.transaction {
+                        try connection.pipeline { pipeline throws(PostgresError) in
+                            try copy(text, expecting: 2, pipeline)
+                            try copy("6\tsix", expecting: 1, pipeline)
+                            try pipeline.synchronize()
+                        }
+                    }
+                }
+                #expect(error?.sqlState == sqlState)
+            }
+            #expect(try connection.query("SELECT count(*) n FROM t WHERE v = 'all'")[0]("n") as Int == 3)
+            #expect(try connection.query("SELECT count(*) n FROM t")[0]("n") as Int == 3)
+        }
+    }
+
     @Test(arguments: ["text", "binary"])
     func `copied rows are equal`(format: String) async throws {
         let target = TemporaryDatabase.current

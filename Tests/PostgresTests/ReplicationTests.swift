@@ -62,6 +62,56 @@ struct ReplicationTests {
         }
     }
 
+    @Test func `a query of a slot brings what a stream would, up to a position, again and again`() async throws {
+        let target = TemporaryDatabase.current
+        let name = Self.name()
+        try await withConnection(to: target) { session in
+            try session.execute(
+                """
+                CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;
+                CREATE PUBLICATION \(Identifier("it's")) FOR TABLE t
+                """
+            )
+            try session.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", name)
+            try session.execute("INSERT INTO t VALUES (1, repeat('x', 3000000)), (2, 'é')")
+            let end: LSN = try session.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn")
+            try session.execute("DELETE FROM t")
+            func read(upTo end: LSN, patience: Duration = .seconds(60)) throws -> (kinds: [Character], bytes: Int)? {
+                var (kinds, bytes): ([Character], Int) = ([], 0)
+                let isRead = try session.readSlot(
+                    name,
+                    publication: "it's",
+                    upTo: end,
+                    isBinary: true,
+                    largeChange: 1 << 20,
+                    patience: patience
+                ) { message throws(PostgresError) in
+                    switch message {
+                    case .change(_, let payload): kinds.append(Character(UnicodeScalar(payload[0])))
+                    case .piece(_, let piece, let offset, let length):
+                        if offset == 0 { kinds.append(Character(UnicodeScalar(piece[0]))) }
+                        #expect(offset + piece.count <= length)
+                        bytes += piece.count
+                    case .keepalive: Issue.record("a query has none")
+                    }
+                }
+                return isRead ? (kinds, bytes) : nil
+            }
+            for _ in 1...2 {
+                let (kinds, bytes) = try #require(try read(upTo: end))
+                #expect(kinds == ["B", "R", "I", "I", "C"])
+                #expect(bytes > 3_000_000 && bytes < 3_000_100)
+            }
+            let all: LSN = try session.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn")
+            #expect(try read(upTo: all)?.kinds.suffix(4) == ["B", "D", "D", "C"])
+            try session.execute("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 200000) i")
+            let late: LSN = try session.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn")
+            #expect(try read(upTo: late, patience: .milliseconds(1)) == nil)
+            #expect(try session.query("SELECT 1 AS n")[0]("n") == 1)
+            try session.query("SELECT pg_drop_replication_slot($1)", name)
+        }
+    }
+
     private static func name() -> Identifier { Identifier("martlet_\(UInt64.random(in: 0 ... .max))") }
 
     /// Streams until `isDone` says so, then confirms everything and closes the session.

@@ -59,6 +59,55 @@ struct StagesTests {
         #expect(lanes.fallbacks.uniqueReplays == 1 && counters.replays == 1)
     }
 
+    @Test func `new rows in numbers go by COPY, with what COPY and INSERT might take differently`() async throws {
+        let tables: SQL = """
+            CREATE DOMAIN word AS text NOT NULL;
+            CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int UNIQUE DEFERRABLE, "a b" word,
+                twice int GENERATED ALWAYS AS (n * 2) STORED, list int[] DEFAULT '{1}');
+            CREATE TABLE p (id int, at int, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (1000);
+            CREATE TABLE p2 (at int, id int, PRIMARY KEY (id, at));
+            ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (1000) TO (9999);
+            CREATE RULE nowhere AS ON INSERT TO t WHERE false DO INSTEAD NOTHING
+            """
+        try await Way.with(tables: tables) { way in
+            let lanes = try await way.follow { follower, _ in
+                // A lane has to learn how quickly the server answers.
+                follower.release()
+                for number in 1...5 {
+                    try await way.write(["INSERT INTO t (n, \"a b\") VALUES (-\(number), 'one')"])
+                    try await way.settle(follower)
+                }
+                try await way.write([
+                    """
+                    INSERT INTO t (n, "a b", list) SELECT i, repeat('é', i % 500), CASE WHEN i % 3 > 0 THEN ARRAY[i, NULL] END
+                      FROM generate_series(1, 6000) AS i;
+                    INSERT INTO p SELECT i, i FROM generate_series(1, 3000) AS i
+                    """
+                ])
+                try await way.settle(follower)
+                return follower.state.stages.report.lanes
+            }
+            #expect(lanes.rows == 9005 && lanes.copiedRows == 9000)
+            #expect(try await way.differences() == [])
+        }
+    }
+
+    @Test func `a row that COPY is refused is replayed, and told`() async throws {
+        let target: SQL = "CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n <> 1500))"
+        try await Way.with(tables: FollowerTests.table, targetTables: target) { way in
+            try await way.follow { follower, _ in
+                try await way.write(["INSERT INTO t SELECT i, i FROM generate_series(1, 2000) AS i"])
+                follower.release()
+                let error = try await way.standstill(of: "t", follower)
+                #expect(error.detail?.hasPrefix("Row (id=1500). new row for relation \"t\" violates") == true)
+                try await execute(way.places.target, "ALTER TABLE t DROP CONSTRAINT t_n_check")
+                try await way.untilAllGo(follower)
+            }
+            #expect(try await way.differences() == [])
+        }
+    }
+
     @Test func `the slowest index builds are kept`() {
         let stages = Stages()
         for number in 1...30 { stages.note(.init(index: "i\(number)", seconds: Double(number % 17))) }

@@ -33,7 +33,8 @@ extension Stages.Report {
             ]
             lines.append(
                 Self.line("apply", of: lanes.seconds, shares)
-                    + "; \(Quantity.of(lanes.changes, "change")) as \(Quantity.of(lanes.rows, "row")) in "
+                    + "; \(Quantity.of(lanes.changes, "change")) as \(Quantity.of(lanes.rows, "row")), "
+                    + "\(lanes.copiedRows) of them by COPY, in "
                     + "\(Quantity.of(lanes.groups, "group")), the largest of \(lanes.largestGroup)" + fallbacks
             )
         }

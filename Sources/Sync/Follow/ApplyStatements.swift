@@ -29,6 +29,11 @@ struct ApplySQL {
             """
     }
 
+    /// `COPY` of a set in the binary format, which sets identity columns of any kind.
+    var copySet: SQL {
+        "COPY \(table.name) (\(SQL.joined(table.places.map { "\(table[$0].name)" }))) FROM STDIN (FORMAT binary)"
+    }
+
     /// `UPDATE` of a set; `places` are the columns to set, never those of the key.
     func updateSet(setting places: [Int]) -> SQL {
         let assignments = SQL.joined(places.map { "\(table[$0].name) = \(value(ofSet: $0))" })

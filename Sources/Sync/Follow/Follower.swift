@@ -35,6 +35,8 @@ public struct FollowPlan: Sendable {
     public var sessionRole: SessionRole
     /// A folder of this stream's own for the spool.
     public var spoolDirectory: URL
+    /// From how many bytes of log on what the source has written meanwhile is read by queries, not as a stream.
+    public var backlog = Backlog.least
     /// The tables that are not the same on the target.
     public var maps: TableMaps
 
@@ -240,12 +242,11 @@ public func withFollower<Result: Sendable>(
     let state = FollowState(lanes: plan.laneCount, throttle: throttle, stages: stages)
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)
-    let from = try await startPosition(plan, spooled: writer.through, applied: positions.applied)
-    writer.advance(to: from)
+    writer.advance(to: try await startPosition(plan, spooled: writer.through, applied: positions.applied))
     let handedOver = Transfer(writer)
     return try await withThrowingTaskGroup(of: Result?.self) { group in
         group.addTask {
-            try await receive(plan, from: from, handedOver.take(), follower)
+            try await receive(plan, handedOver.take(), follower)
             return nil
         }
         for lane in 0..<plan.laneCount {
@@ -270,35 +271,35 @@ public func withFollower<Result: Sendable>(
 
 private func receive(
     _ plan: FollowPlan,
-    from: LSN,
     _ writer: sending SpoolWriter,
     _ follower: Follower
 ) async throws {
+    try await withConnection(to: plan.source, application: "martlet receive") { connection in
+        try connection.execute(ReceiverSettings.sql(for: connection, encoding: plan.encoding))
+        try Backlog(plan: plan, writer: writer, state: follower.state).read(on: connection)
+    }
     let connection = plan.source.with("replication", "database")
     try await withConnection(to: connection, application: "martlet receive") { connection in
         try connection.execute(ReceiverSettings.sql(for: connection, encoding: plan.encoding))
-        let stream = try startReplication(plan, from: from, on: connection)
+        let stream = try whenSlotIsFree { () throws(PostgresError) in
+            try connection.startReplication(
+                slot: plan.slot,
+                publication: plan.publication,
+                from: writer.through,
+                isBinary: plan.isBinary,
+                largeChange: Spool.wholeChange
+            )
+        }
         try Receiver(stream: stream, writer: writer, state: follower.state, confirmation: plan.confirmation).run()
     }
 }
 
-/// Starts to stream, as soon as the server has noticed that the session before us is gone.
-private func startReplication(
-    _ plan: FollowPlan,
-    from: LSN,
-    on connection: Connection
-) throws(PostgresError) -> ReplicationStream {
+/// Uses a slot as soon as the server has noticed that the session before us is gone.
+func whenSlotIsFree<Result>(_ use: () throws(PostgresError) -> Result) throws(PostgresError) -> Result {
     let deadline = ContinuousClock.now + .seconds(30)
     while true {
         do {
-            return try connection.startReplication(
-                slot: plan.slot,
-                publication: plan.publication,
-                from: from,
-                isBinary: plan.isBinary,
-                // Whatever is no row, such as the description of a table, comes whole.
-                largeChange: max(Spool.largeChange, 1 << 20)
-            )
+            return try use()
         } catch  where error.sqlState == "55006" && ContinuousClock.now < deadline {
             // "replication slot is active for PID": object_in_use.
             if Task.isCancelled { throw .cancelled }

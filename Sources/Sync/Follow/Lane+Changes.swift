@@ -112,8 +112,26 @@ extension Lane {
             )
         }
         let inserts = changes.sorted { $0.net == .insert || $0.net == .replace }
-        if !inserts.isEmpty {
+        if copyPays(for: inserts.count) {
+            try copy(inserts, of: table, statements.sql.copySet)
+        } else if !inserts.isEmpty {
             try send(inserts, of: table, places: table.places, statements.insertSet(pipeline))
+        }
+    }
+
+    /// Whether COPY is the faster way for so many new rows.
+    ///
+    /// It spares the server half of its work, some 3 µs a row, and waits for it three times more.
+    private func copyPays(for rows: Int) -> Bool {
+        guard rows >= 500, encoder.format == .binary, let roundTrip = pipeline.quickestAnswer else { return false }
+        return .microseconds(rows) > roundTrip
+    }
+
+    private func copy(_ entries: [ChangeSet.Entry], of table: LaneTable, _ sql: SQL) throws(PostgresError) {
+        tally.rows += entries.count
+        tally.copiedRows += entries.count
+        try pipeline.copyIn(sql, expecting: entries.count) { writer throws(PostgresError) in
+            try encoder.copy(entries, of: table, places: table.places, to: writer)
         }
     }
 

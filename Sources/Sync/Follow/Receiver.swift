@@ -30,16 +30,8 @@ struct Receiver {
         var watch = Stopwatch()
         while true {
             let any = try stream.receive(timeout: 20) { message throws(PostgresError) in
-                switch message {
-                case .change(let lsn, let payload):
-                    try writer.append(payload, lsn: lsn)
-                case .piece(let lsn, let bytes, let offset, let length):
-                    try writer.append(piece: bytes, offset: offset, length: length, lsn: lsn)
-                case .keepalive(let end, let reply):
-                    // Between two transactions there is nothing before `end` that was not sent.
-                    writer.advance(to: end)
-                    wantsReply = wantsReply || reply
-                }
+                try writer.append(message)
+                if case .keepalive(_, let reply) = message { wantsReply = wantsReply || reply }
             }
             if any {
                 try writer.publish()

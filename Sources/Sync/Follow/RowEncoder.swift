@@ -43,6 +43,31 @@ struct RowEncoder {
         }
     }
 
+    /// Writes entries of `table` as a binary COPY of the columns at `places` (manual, "COPY", "Binary Format").
+    mutating func copy(
+        _ entries: some Collection<ChangeSet.Entry>,
+        of table: LaneTable,
+        places: [Int],
+        to writer: CopyWriter
+    ) throws(PostgresError) {
+        output.removeAll()
+        Self.copySignature.withUnsafeBytes { _ = output.append($0) }
+        for entry in entries {
+            let tuple = table.changes.bytes.view(entry.tuple, entry.length)
+            Tuple.slice(tuple, into: &slices)
+            output.append(bigEndian: Int16(places.count))
+            for place in places { write(slices[place], of: tuple) }
+            try writer.write(output.view)
+            output.removeAll()
+        }
+        output.append(bigEndian: Int16(-1))
+        try writer.write(output.view)
+    }
+
+    /// `PGCOPY`, bytes that a careless transport would spoil, no flags, no extension.
+    private static let copySignature: [UInt8] =
+        Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + [UInt8](repeating: 0, count: 8)
+
     private mutating func writeRows(_ entries: some Collection<ChangeSet.Entry>, of table: LaneTable) {
         writeHeader(element: table.rowType, count: entries.count, hasNulls: false)
         for entry in entries {

@@ -36,6 +36,9 @@ final class Spool: Sendable {
     static let largeChange =
         ProcessInfo.processInfo.environment["MARTLET_LARGE_CHANGE"].flatMap { Int($0) } ?? 4 << 20
 
+    /// A message of fewer bytes is read whole: all that are no row, such as the description of a table, must be.
+    static let wholeChange = max(largeChange, 1 << 20)
+
     /// How many bytes of a large frame are checked at once.
     static let pieceSize = min(max(largeChange, 8), 64 << 10)
 

@@ -80,6 +80,23 @@ final class SpoolWriter {
         return tally
     }
 
+    /// Adds what a slot gave, and returns of how many bytes that is.
+    @discardableResult
+    func append(_ message: ReplicationStream.Message) throws(PostgresError) -> Int {
+        switch message {
+        case .change(let lsn, let payload):
+            try append(payload, lsn: lsn)
+            return payload.count
+        case .piece(let lsn, let bytes, let offset, let length):
+            try append(piece: bytes, offset: offset, length: length, lsn: lsn)
+            return bytes.count
+        case .keepalive(let end, _):
+            // Between two transactions there is nothing before `end` that was not sent.
+            advance(to: end)
+            return 0
+        }
+    }
+
     /// Adds one message of the output plugin.
     func append(_ payload: UnsafeRawBufferPointer, lsn: LSN) throws(PostgresError) {
         tally.messages += 1

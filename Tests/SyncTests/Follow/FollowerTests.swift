@@ -14,8 +14,14 @@ struct FollowerTests {
             var way = way
             way.isBinary = variant.isBinary
             way.laneCount = 2
+            if variant.isBacklog {
+                way.backlog = 1
+                try await way.write(scenario.changes)
+            }
             try await way.follow { [way] follower, _ in
-                if variant.isGrouped {
+                if variant.isBacklog {
+                    try await eventually("the backlog is read") { follower.state.stages.report.receive.queries > 0 }
+                } else if variant.isGrouped {
                     try await way.write(scenario.changes)
                 } else {
                     follower.release()

@@ -13,9 +13,11 @@ struct Scenario: Sendable, CustomTestStringConvertible {
 
     /// How a scenario's changes travel.
     enum Variant: String, CaseIterable, Sendable {
-        case binaryInOneGroup, binaryOneByOne, textInOneGroup
+        case binaryInOneGroup, binaryOneByOne, textInOneGroup, binaryBacklog, textBacklog
 
-        var isBinary: Bool { self != .textInOneGroup }
+        var isBinary: Bool { self != .textInOneGroup && self != .textBacklog }
+        /// Whether all changes are there before anybody follows.
+        var isBacklog: Bool { self == .binaryBacklog || self == .textBacklog }
         var isGrouped: Bool { self != .binaryOneByOne }
     }
 

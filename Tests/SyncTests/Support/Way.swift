@@ -16,6 +16,7 @@ struct Way: Sendable {
     var laneCount = 1
     var isBinary = true
     var confirmation = Confirmation.spooled
+    var backlog = Backlog.least
 
     /// Makes the tables on both servers, a publication of all of them, a slot, and the journal; then runs `body`.
     ///
@@ -69,7 +70,7 @@ struct Way: Sendable {
         let roots = source.tables.filter { !$0.isPartition }
         var tables: [UInt32: (lane: Int, watermark: LSN)] = [:]
         for (number, table) in roots.enumerated() { tables[table.oid] = (number % laneCount, start) }
-        return FollowPlan(
+        var plan = FollowPlan(
             source: places.source,
             target: places.target,
             slot: slot,
@@ -84,6 +85,8 @@ struct Way: Sendable {
             encoding: "UTF8",
             spoolDirectory: spool
         )
+        plan.backlog = backlog
+        return plan
     }
 
     /// Follows for as long as `body` runs.

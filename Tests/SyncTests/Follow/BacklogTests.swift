@@ -1,0 +1,108 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Sync
+
+/// What was written while nobody followed.
+struct BacklogTests {
+    /// Log that nobody has to decode: eight megabytes.
+    private static let log: SQL =
+        "SELECT pg_logical_emit_message(false, 'nobody', repeat('x', 1000000)) FROM generate_series(1, 8)"
+
+    private static let tables: SQL = """
+        CREATE TABLE t (id int PRIMARY KEY, n int); CREATE TABLE large (id int PRIMARY KEY, v text);
+        ALTER TABLE large ALTER v SET STORAGE EXTERNAL
+        """
+
+    @Test(.timeLimit(.minutes(3)))
+    func `a backlog of several shares is read by queries, to the transaction, and then streamed`() async throws {
+        try await Way.with(tables: Self.tables) { way in
+            var way = way
+            way.backlog = 1 << 20
+            try await withConnection(to: way.places.source, application: "open") { open in
+                // Begins before everything and ends after it.
+                try open.execute("BEGIN; INSERT INTO t VALUES (-1, 0)")
+                for round in 1...14 {
+                    try await way.write([
+                        "INSERT INTO t SELECT i, \(round) FROM generate_series(\(round) * 1000, \(round) * 1000 + 400) i",
+                        "INSERT INTO large VALUES (\(round), repeat(chr(64 + \(round)), \(round) * 500000))", Self.log,
+                        "BEGIN; DELETE FROM t; ROLLBACK", "UPDATE t SET n = n + 1 WHERE id % 7 = \(round % 7)",
+                    ])
+                }
+                try open.execute("COMMIT")
+            }
+            try await way.follow { [way] follower, plan in
+                follower.release()
+                try await way.settle(follower)
+                #expect(try await way.differences() == [])
+                let receive = follower.state.stages.report.receive
+                #expect(receive.queries >= 2)
+                // What is safe in the spool was given up.
+                let confirmed: SQL = """
+                    SELECT confirmed_flush_lsn - \(literal: plan.start.description) > 100e6 FROM pg_replication_slots
+                     WHERE slot_name = \(literal: plan.slot.name)
+                    """
+                #expect(try await ask(way.places.source, confirmed) == "t")
+                try await way.write(["INSERT INTO t VALUES (-2, 0)", "DELETE FROM large WHERE id = 3"])
+                try await way.settle(follower)
+            }
+            #expect(try await way.differences() == [])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func `a backlog that is cut off is read again, once`() async throws {
+        try await Way.with(tables: Self.tables) { way in
+            var way = way
+            way.backlog = 1
+            try await way.write(["INSERT INTO t SELECT i, 0 FROM generate_series(1, 400000) i"])
+            let cut: SQL = """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE application_name = 'martlet receive' AND datname = current_database() AND query LIKE 'COPY%'
+                   AND state = 'active' AND clock_timestamp() - query_start > '0.2 s'
+                """
+            for _ in 1...3 {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await way.follow { [way] follower, _ in
+                        follower.release()
+                        try await eventually("the reader is cut off") { try await ask(way.places.source, cut) != nil }
+                        try await eventually("somebody has noticed") { false }
+                    }
+                }
+                #expect(error?.isConnectionLoss == true, "\(String(describing: error))")
+            }
+            try await way.follow { [way] follower, _ in
+                follower.release()
+                try await way.settle(follower)
+            }
+            #expect(try await way.differences() == [])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)), arguments: [true, false])
+    func `where a query is not possible, the stream brings the backlog`(keepsUntilApplied: Bool) async throws {
+        try await Way.with(tables: Self.tables) { way in
+            var way = way
+            way.backlog = 1
+            try await way.write(["INSERT INTO t SELECT i, 0 FROM generate_series(1, 200000) i"])
+            let name = try await ask(way.places.source, "SELECT current_database()") ?? ""
+            let database = Identifier(name)
+            // What is not applied may not be forgotten; or else the server refuses to keep so many rows.
+            if keepsUntilApplied {
+                way.confirmation = .applied
+            } else {
+                try await execute(way.places.source, "ALTER DATABASE \(database) SET temp_file_limit = '64kB'")
+            }
+            let queries = try await way.follow { [way] follower, _ in
+                follower.release()
+                try await way.settle(follower)
+                return follower.state.stages.report.receive.queries
+            }
+            try await execute(way.places.source, "ALTER DATABASE \(database) RESET ALL")
+            #expect(queries == 0)
+            #expect(try await way.differences() == [])
+        }
+    }
+}
