@@ -93,7 +93,9 @@ struct BacklogTests {
             if keepsUntilApplied {
                 way.confirmation = .applied
             } else {
-                try await execute(way.places.source, "ALTER DATABASE \(database) SET temp_file_limit = '64kB'")
+                for limit in ["work_mem", "temp_file_limit"] as [Identifier] {
+                    try await execute(way.places.source, "ALTER DATABASE \(database) SET \(limit) = '64kB'")
+                }
             }
             let queries = try await way.follow { [way] follower, _ in
                 follower.release()
