@@ -6,40 +6,40 @@ extension Connection {
     /// would stream it, and consumes nothing.
     ///
     /// Hands over every transaction whose commit record begins before `end`, whole, and none that the slot has been told to
-    /// forget. A sender of a stream gives each message to the network by itself, which costs the server several
+    /// forget; but no more of them after `limit` messages. A sender of a stream gives each message to the network by itself, which costs the server several
     /// times what decoding costs; the rows of a query are gathered. In return, the server decodes everything from
     /// the slot's `restart_lsn` on, and holds all rows in memory or a temporary file before it sends the first
     /// (manual, "Replication Management Functions"). The slot is in use, and a snapshot held, until the last row has come.
     ///
-    /// Returns false, and has handed over nothing, when the server has not sent a row after `patience`.
+    /// Returns how many messages there were; nil, and has handed over nothing, when none has come after `patience`.
     public func readSlot(
         _ slot: Identifier,
         publication: Identifier,
         upTo end: LSN,
+        limit: Int,
         isBinary: Bool,
         largeChange: Int = ReplicationStream.largeChange,
         patience: Duration,
         _ handler: (ReplicationStream.Message) throws(PostgresError) -> Void
-    ) throws(PostgresError) -> Bool {
+    ) throws(PostgresError) -> Int? {
         let options = SQL.joined(
             pluginOptions(publication, isBinary: isBinary).map { "\(literal: $0), \(literal: $1)" }
         )
         let sql: SQL = """
             COPY (SELECT lsn, data FROM pg_catalog.pg_logical_slot_peek_binary_changes( \
-            \(literal: slot.name), \(literal: end.description)::pg_lsn, NULL, \(options))) TO STDOUT (FORMAT binary)
+            \(literal: slot.name), \(literal: end.description)::pg_lsn, \(limit), \(options))) TO STDOUT (FORMAT binary)
             """
         var rows = SlotRows()
         let patience = Patience(patience, canceller)
         defer { patience.end() }
         do throws(PostgresError) {
-            _ = try unsafe copyOutInPieces(sql, wholeLimit: largeChange) { bytes, isStart throws(PostgresError) in
+            return try unsafe copyOutInPieces(sql, wholeLimit: largeChange) { bytes, isStart throws(PostgresError) in
                 if !rows.hasBegun { patience.end() }
                 if let message = unsafe rows.message(bytes, isStart: isStart) { try unsafe handler(message) }
             }
-            return true
         } catch {
             guard patience.isOver, !rows.hasBegun, error != .cancelled, error.sqlState == "57014" else { throw error }
-            return false
+            return nil
         }
     }
 }

@@ -76,12 +76,17 @@ struct ReplicationTests {
             try session.execute("INSERT INTO t VALUES (1, repeat('x', 3000000)), (2, 'é')")
             let end: LSN = try session.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn")
             try session.execute("DELETE FROM t")
-            func read(upTo end: LSN, patience: Duration = .seconds(60)) throws -> (kinds: [Character], bytes: Int)? {
+            func read(
+                upTo end: LSN,
+                limit: Int = 1_000_000,
+                patience: Duration = .seconds(60)
+            ) throws -> (kinds: [Character], bytes: Int)? {
                 var (kinds, bytes): ([Character], Int) = ([], 0)
-                let isRead = try session.readSlot(
+                let messages = try session.readSlot(
                     name,
                     publication: "it's",
                     upTo: end,
+                    limit: limit,
                     isBinary: true,
                     largeChange: 1 << 20,
                     patience: patience
@@ -95,7 +100,8 @@ struct ReplicationTests {
                     case .keepalive: Issue.record("a query has none")
                     }
                 }
-                return isRead ? (kinds, bytes) : nil
+                #expect(messages == nil || messages == kinds.count)
+                return messages.map { _ in (kinds, bytes) }
             }
             for _ in 1...2 {
                 let (kinds, bytes) = try #require(try read(upTo: end))
@@ -104,6 +110,8 @@ struct ReplicationTests {
             }
             let all: LSN = try session.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn")
             #expect(try read(upTo: all)?.kinds.suffix(4) == ["B", "D", "D", "C"])
+            // A transaction comes whole.
+            #expect(try read(upTo: all, limit: 2)?.kinds == ["B", "R", "I", "I", "C"])
             try session.execute("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 200000) i")
             let late: LSN = try session.query("SELECT pg_current_wal_insert_lsn() AS lsn")[0]("lsn")
             #expect(try read(upTo: late, patience: .milliseconds(1)) == nil)

@@ -4,12 +4,12 @@ import Postgres
 /// What the source has written while nobody followed, read by queries into the spool until little is left for a stream.
 ///
 /// A query is several times less work for the source than a stream (see
-/// ``Connection/readSlot(_:publication:upTo:isBinary:largeChange:patience:_:)``), and more where it has to decode again
-/// what was read before: from the oldest transaction that was open. It reads a share of the log at a time, and the slot
-/// moves on when that is safe in the spool. The first share is small; the next is twice as large when it took less than
-/// four seconds, because the source holds a snapshot, and keeps the rows in a temporary file, for as long as it takes.
+/// ``Connection/readSlot(_:publication:upTo:limit:isBinary:largeChange:patience:_:)``), but it decodes everything from the slot's
+/// `restart_lsn` on again; what the slot has left behind already costs a quarter of what is new. It brings a share of the
+/// changes, and the slot moves on when that is safe in the spool. Shares are small, so that lanes have something to do and
+/// the source keeps few rows and no snapshot for long; they double when four times their log was decoded again.
 /// What is too much for a query is left to the stream: a transaction that alone is larger than 20 seconds of decoding,
-/// or one that was left open for longer than a gigabyte of log.
+/// or one that was left open for longer than two gigabytes of log.
 struct Backlog {
     let plan: FollowPlan
     let writer: SpoolWriter
@@ -18,9 +18,9 @@ struct Backlog {
     /// From so many bytes of log on it is worth it; a test sets it low.
     static let least = ProcessInfo.processInfo.environment["MARTLET_BACKLOG"].flatMap { UInt64($0) } ?? 16 << 20
 
-    private static let firstShare: UInt64 = 64 << 20
-    private static let largestShare: UInt64 = 1 << 30
-    private static let goodTime = Duration.seconds(4)
+    private static let firstShare = 100_000
+    private static let largestShare = 3_200_000
+    private static let mostLog: UInt64 = 1 << 30
     private static let patience = Duration.seconds(20)
 
     /// Reads until less than ``FollowPlan/backlog`` is left, or a query is not the way.
@@ -28,16 +28,17 @@ struct Backlog {
         // What is not applied may not be forgotten, and what is not forgotten would be read again and again.
         guard plan.confirmation == .spooled else { return }
         var share = Self.firstShare
-        while let end = try nextEnd(share, on: source) {
-            let began = ContinuousClock.now
-            guard try read(upTo: end, on: source) else { return }
-            writer.advance(to: end)
-            if began.duration(to: .now) < Self.goodTime { share = min(2 * share, Self.largestShare) }
+        while let (end, again) = try nextPart(on: source) {
+            let start = writer.through
+            guard let messages = try read(share, upTo: end, on: source) else { return }
+            // Where the share was full, what is behind its last transaction was not read.
+            if messages < share { writer.advance(to: end) }
+            if again > 4 * writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
         }
     }
 
-    /// Moves the slot to what is safe, and says how far to read next; nil when the rest is for the stream.
-    private func nextEnd(_ share: UInt64, on source: Connection) throws(PostgresError) -> LSN? {
+    /// Moves the slot to what is safe, and says how far a query may read and how much it reads again; nil when the rest is for the stream.
+    private func nextPart(on source: Connection) throws(PostgresError) -> (end: LSN, again: UInt64)? {
         let safe = try writer.sync()
         state.update {
             ($0.received, $0.spooled) = (writer.through, safe)
@@ -51,8 +52,8 @@ struct Backlog {
         }
         state.update { $0.confirmed = max($0.confirmed, safe) }
         let again = max(safe, slot.confirmed).bytes(since: slot.restart)
-        guard slot.end.bytes(since: safe) >= plan.backlog, again <= Self.largestShare else { return nil }
-        return min(slot.end, LSN(safe.value + max(share, again)))
+        guard slot.end.bytes(since: safe) >= plan.backlog, again <= 2 * Self.mostLog else { return nil }
+        return (min(slot.end, LSN(safe.value + Self.mostLog)), again)
     }
 
     private func position(on source: Connection) throws(PostgresError) -> (confirmed: LSN, restart: LSN, end: LSN)? {
@@ -69,17 +70,19 @@ struct Backlog {
         }
     }
 
-    /// Reads one share; false when the stream has to do it.
-    private func read(upTo end: LSN, on source: Connection) throws(PostgresError) -> Bool {
+    /// Reads about `share` messages, and returns how many there were; nil when the stream has to do it.
+    private func read(_ share: Int, upTo end: LSN, on source: Connection) throws(PostgresError) -> Int? {
         var (watch, waited) = (Stopwatch(), source.serverWait)
         var hasBegun = false
         var unpublished = 0
+        let messages: Int?
         do throws(PostgresError) {
-            let isRead = try whenSlotIsFree { () throws(PostgresError) in
+            messages = try whenSlotIsFree { () throws(PostgresError) in
                 try source.readSlot(
                     plan.slot,
                     publication: plan.publication,
                     upTo: end,
+                    limit: share,
                     isBinary: plan.isBinary,
                     largeChange: Spool.wholeChange,
                     patience: Self.patience
@@ -92,10 +95,9 @@ struct Backlog {
                     state.update { $0.received = writer.through }
                 }
             }
-            guard isRead else { return false }
         } catch {
             // The stream tells what is really wrong with the slot.
-            guard hasBegun || error.isConnectionLoss || error == .cancelled else { return false }
+            guard hasBegun || error.isConnectionLoss || error == .cancelled else { return nil }
             guard hasBegun, !error.isConnectionLoss, error != .cancelled else { throw error }
             // The spool ends within a transaction: who opens it again cuts that off.
             throw PostgresError(
@@ -104,11 +106,12 @@ struct Backlog {
                 sqlState: "08006"
             )
         }
+        guard let messages else { return nil }
         var tally = writer.takeTally()
         tally.queries = 1
         tally.seconds = watch.lap()
         tally.idleSeconds = (source.serverWait - waited) / .seconds(1)
         state.stages.add(tally)
-        return true
+        return messages
     }
 }
