@@ -7,7 +7,7 @@ import Postgres
 /// ``Connection/readSlot(_:publication:upTo:limit:isBinary:largeChange:patience:_:)``), but it decodes everything from the slot's
 /// `restart_lsn` on again; what the slot has left behind already costs a quarter of what is new. It brings a share of the
 /// changes, and the slot moves on when that is safe in the spool. Shares are small, so that lanes have something to do and
-/// the source keeps few rows and no snapshot for long; they double when four times their log was decoded again.
+/// the source keeps few rows and no snapshot for long; they double when more than twice their log was decoded again.
 /// What is too much for a query is left to the stream: a transaction that alone is larger than 20 seconds of decoding,
 /// or one that was left open for longer than two gigabytes of log.
 struct Backlog {
@@ -33,7 +33,7 @@ struct Backlog {
             guard let messages = try read(share, upTo: end, on: source) else { return }
             // Where the share was full, what is behind its last transaction was not read.
             if messages < share { writer.advance(to: end) }
-            if again > 4 * writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
+            if again > 2 * writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
         }
     }
 
