@@ -1,11 +1,9 @@
--- Which large objects are there, what do they hold, and which statements give each its owner ($1), rights ($2) and comment? (14+)
--- Read a mebibyte at a time: a large object may be longer than a value can be. Grantors are left out, as pg_dump does.
+-- Which large objects are there, how long is each, and which statements give it its rights ($2) and comment? (14+)
+-- Its owner, as it is written in a statement, only if owners count ($1). Grantors are left out, as pg_dump does.
 SELECT m.oid,
        length.bytes,
-       (SELECT md5(string_agg(md5(lo_get(m.oid, page << 20, 1 << 20)), '' ORDER BY page))
-          FROM generate_series(0, greatest(length.bytes - 1, 0) >> 20) AS page) AS digest,
+       CASE WHEN $1::bool THEN quote_ident(pg_get_userbyid(m.lomowner)) END AS owner,
        concat_ws('; ',
-                 CASE WHEN $1::bool THEN format('ALTER LARGE OBJECT %s OWNER TO %I', m.oid, pg_get_userbyid(m.lomowner)) END,
                  CASE WHEN $2::bool AND m.lomacl IS NOT NULL THEN
                      format('REVOKE ALL ON LARGE OBJECT %s FROM %I', m.oid, pg_get_userbyid(m.lomowner)) END,
                  CASE WHEN $2::bool THEN
