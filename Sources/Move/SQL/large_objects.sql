@@ -16,9 +16,10 @@ SELECT m.oid,
                  format('COMMENT ON LARGE OBJECT %s IS ', m.oid)
                      || quote_literal(obj_description(m.oid, 'pg_largeobject'))) AS properties
   FROM pg_largeobject_metadata m
- -- The volatile functions keep the planner from doing any of these twice.
+ -- The volatile functions keep the planner from doing any of these twice. Every file has the same number, as the one before
+ -- is closed, and Memoize would remember its length: so each asks for m.oid, too.
  CROSS JOIN LATERAL (SELECT lo_open(m.oid, x'40000'::int) AS file) AS opened
- CROSS JOIN LATERAL (SELECT lo_lseek64(opened.file, 0, 2) AS bytes) AS length
- CROSS JOIN LATERAL (SELECT lo_close(opened.file) + length.bytes * 0 AS done) AS closed
+ CROSS JOIN LATERAL (SELECT lo_lseek64(opened.file, 0, 2) + m.oid::bigint * 0 AS bytes) AS length
+ CROSS JOIN LATERAL (SELECT lo_close(opened.file) + (length.bytes + m.oid::bigint) * 0 AS done) AS closed
  WHERE closed.done = 0
  ORDER BY m.oid
