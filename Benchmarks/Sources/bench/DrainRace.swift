@@ -7,7 +7,7 @@ import Postgres
 /// Both sides have all rows from before the backlog. The last transaction changes one row of every table; when all of
 /// these are on the target, everything before them is. The same query looks for them on both sides, every 10 ms.
 ///
-/// Two clocks: from the moment when the source reports a sender for the stream (*streaming*), and
+/// Two clocks: from the moment when somebody reads the slot (*streaming*), and
 /// from the command that lets it go on (*whole*): `ALTER SUBSCRIPTION … ENABLE`, or the start of martlet.
 struct DrainRace {
     let options: Options
@@ -61,8 +61,8 @@ struct DrainRace {
         return Table(
             title: "Draining: \(workload.title)",
             about:
-                "Made while the stream was stopped; rows compared afterwards. The seconds are those from the moment when the "
-                + "source reports a sender for the stream until the last transaction is on the target; *whole* begins at the "
+                "Made while the stream was stopped; rows compared afterwards. The seconds are those from the moment when "
+                + "somebody reads the slot until the last transaction is on the target; *whole* begins at the "
                 + "command, for martlet the start of the program. The native subscription's work is done in the target server.",
             amount: workload.amount,
             otherClock: "whole",

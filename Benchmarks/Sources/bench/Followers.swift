@@ -11,8 +11,8 @@ struct Followers {
         /// The copy's database.
         var database: String { rawValue }
 
-        /// The name under which its stream is seen on the source.
-        fileprivate var application: String { self == .native ? "bench" : "martlet receive" }
+        /// The slot that it reads, on the source.
+        fileprivate var slotPattern: String { self == .native ? "bench\\_native" : "martlet\\_%" }
     }
 
     let servers: Servers
@@ -110,10 +110,11 @@ struct Followers {
         return nil
     }
 
-    /// Waits until the source reports a sender for the stream.
+    /// Waits until somebody reads its slot.
     func untilStreaming(_ kind: Kind, _ command: Spawned?, on source: Connection) async throws {
         let isStreaming: SQL = """
-            SELECT FROM pg_stat_replication WHERE application_name = \(literal: kind.application) AND state <> 'startup'
+            SELECT FROM pg_replication_slots WHERE database = current_database() AND active
+               AND slot_name LIKE \(literal: kind.slotPattern)
             """
         let deadline = ContinuousClock.now + .seconds(60)
         while try source.query(isStreaming).isEmpty {
