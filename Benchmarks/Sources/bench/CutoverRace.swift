@@ -28,10 +28,14 @@ struct CutoverRace {
         var figures: [Figures] = []
         for round in 0..<(options.isQuick ? 3 : 10) {
             let demo = try Spawned(
-                "exec \(options.martlet) " + command.dropFirst("martlet ".count) + " 2>/dev/null",
+                "exec \(options.martlet) " + command.dropFirst("martlet ".count) + " 2>'\(options.scratch)/demo.log'",
                 environment: ProcessInfo.processInfo.environment
             )
-            guard try await demo.wait() == 0 else { throw Failure("\(command) failed: \(demo.output)") }
+            let status = try await demo.wait()
+            guard status == 0 else {
+                let log = (try? String(contentsOfFile: options.scratch + "/demo.log", encoding: .utf8)) ?? ""
+                throw Failure("\(command) ended with \(status): \(demo.output)\(log.suffix(4000))")
+            }
             let found = try JSONDecoder().decode(Figures.self, from: Data(demo.output.utf8))
             figures.append(found)
             let pause = found.cutover?.longestPauseMilliseconds ?? .nan

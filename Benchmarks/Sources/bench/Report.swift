@@ -75,6 +75,7 @@ struct Table {
 
     private func wall(_ contender: Contender, _ value: (Measurement) -> Double) -> String {
         let values = contender.rounds.map(value)
+        guard values.allSatisfy({ !$0.isNaN }) else { return "–" }
         let range = "[\((values.min() ?? 0).formatted(digits: 2))–\((values.max() ?? 0).formatted(digits: 2))]"
         return values.median.formatted(digits: 2) + (values.count > 1 ? " \(range)" : "")
     }
