@@ -21,14 +21,14 @@ struct Bench {
     private static func run() async throws {
         let options = try Options(Array(CommandLine.arguments.dropFirst()))
         try await withServers(options) { servers in
-            var sections = [try await Report.heading(options, servers)]
+            var report = try await Report(options, servers)
             for discipline in Discipline.all where options.wants(discipline.name) {
                 tell("== \(discipline.name)")
-                sections.append(try await discipline.run(options, servers))
+                report.add(try await discipline.run(options, servers), of: discipline.name, options)
                 // What was measured is not lost with what comes after it.
-                try options.output.map { try Data(Report.text(sections).utf8).write(to: URL(filePath: $0)) }
+                try options.output.map { try Data(report.text.utf8).write(to: URL(filePath: $0)) }
             }
-            print(Report.text(sections))
+            print(report.text)
         }
     }
 

@@ -66,6 +66,12 @@ struct Contender {
     static func martlet(_ command: String) -> Contender { Contender("**martlet**", command, .ours) }
 
     func median(_ value: (Measurement) -> Double) -> Double { rounds.map(value).median }
+
+    /// Whether another round would tell nothing new of a peer.
+    func isFarBehind(_ others: [Contender]) -> Bool {
+        let best = others.filter { $0.role != .limit && !$0.rounds.isEmpty }.map { $0.median(\.wall) }.min()
+        return role == .peer && !rounds.isEmpty && median(\.wall) > slowPeer * (best ?? .infinity)
+    }
 }
 
 extension [Double] {

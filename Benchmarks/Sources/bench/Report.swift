@@ -1,21 +1,53 @@
 import Foundation
 
-/// The report, as Markdown.
-enum Report {
-    static func text(_ sections: [String]) -> String { sections.joined(separator: "\n\n") + "\n" }
+/// The report, as Markdown: a heading, and a section for each discipline, behind a mark with its name.
+///
+/// A discipline that is measured again replaces its section; what an earlier run measured of others stays. Ratios are
+/// always of one discipline, and so of one run.
+struct Report {
+    private let heading: String
+    private var sections: [String: String]
 
-    static func heading(_ options: Options, _ servers: Servers) async throws -> String {
-        """
-        # Benchmarks
+    init(_ options: Options, _ servers: Servers) async throws {
+        heading = """
+            # Benchmarks
 
-        `\(options.isQuick ? "make bench-quick" : "make bench")`, \(options.rounds) rounds, \
-        \(Date().formatted(.iso8601.year().month().day())); \
-        \(ProcessInfo.processInfo.processorCount) processors, \(ProcessInfo.processInfo.physicalMemory >> 30) GiB, \
-        PostgreSQL \(servers.version). Medians, range in brackets; processor seconds (user and system) of the client, the \
-        source server and the target server; memory is the largest resident set of any process of the client; log is \
-        what the target has written to its WAL. Both servers on this machine, over TCP, fsync on, \
-        \(Servers.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")).
-        """
+            Written by `make bench`. \(ProcessInfo.processInfo.processorCount) processors, \
+            \(ProcessInfo.processInfo.physicalMemory >> 30) GiB, \
+            PostgreSQL \(servers.version). Medians, range in brackets; processor seconds (user and system) of the client, the \
+            source server and the target server; memory is the largest resident set of any process of the client; log is \
+            what the target has written to its WAL. Both servers on this machine, over TCP, fsync on, \
+            \(Servers.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")). \
+            A peer that took more than \(slowPeer) times as long as the best contender was measured once.
+            """
+        let old = try options.output.map {
+            FileManager.default.fileExists(atPath: $0) ? try String(contentsOfFile: $0, encoding: .utf8) : ""
+        }
+        sections = Self.sections(of: old ?? "")
+    }
+
+    /// Takes in what a discipline has measured.
+    mutating func add(_ section: String, of discipline: String, _ options: Options) {
+        let size = options.isQuick ? "quick sizes, " : ""
+        let day = Date().formatted(.iso8601.year().month().day())
+        sections[discipline] = "*\(day), \(size)rounds: \(options.rounds)*\n\n" + section
+    }
+
+    var text: String {
+        let known = Discipline.all.map(\.name).filter { sections[$0] != nil }
+        return ([heading] + known.map { "\(Self.mark($0))\n\n\(sections[$0] ?? "")" }).joined(separator: "\n\n") + "\n"
+    }
+
+    private static func mark(_ discipline: String) -> String { "<!-- \(discipline) -->" }
+
+    private static func sections(of text: String) -> [String: String] {
+        var sections: [String: String] = [:]
+        for discipline in Discipline.all.map(\.name) {
+            guard let start = text.range(of: mark(discipline))?.upperBound else { continue }
+            let end = text.range(of: "<!-- ", range: start..<text.endIndex)?.lowerBound ?? text.endIndex
+            sections[discipline] = text[start..<end].trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        return sections
     }
 }
 
@@ -81,9 +113,12 @@ struct Table {
     }
 }
 
+/// A peer that took so many times as long as the best contender is not measured again.
+let slowPeer = 2.5
+
 /// Runs every contender once in each of the rounds, in an order that turns from round to round.
 ///
-/// A peer that fails is told of, and takes no part any more.
+/// A peer that fails is told of, and takes no part any more; nor does one that is far behind.
 func race(
     _ discipline: String,
     _ contenders: [Contender],
@@ -94,7 +129,7 @@ func race(
     for round in rounds {
         for turn in contenders.indices {
             let place = (turn + round) % contenders.count
-            guard !contenders[place].hasFailed else { continue }
+            guard !contenders[place].hasFailed, !contenders[place].isFarBehind(contenders) else { continue }
             let measured: Measurement
             do {
                 measured = try await measure(contenders[place])

@@ -33,6 +33,8 @@ struct Backlog {
             guard let messages = try read(share, upTo: end, on: source) else { return }
             // Where the share was full, what is behind its last transaction was not read.
             if messages < share { writer.advance(to: end) }
+            // It was full of messages that belong to no transaction: the next would be the same again.
+            guard writer.through > start else { return }
             if again > 2 * writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
         }
     }
@@ -96,9 +98,10 @@ struct Backlog {
                 }
             }
         } catch {
+            // Of our own disk, of a connection that is lost, or of a task that is cancelled.
+            if error.sqlState == nil || error.isConnectionLoss || error == .cancelled { throw error }
             // The stream tells what is really wrong with the slot.
-            guard hasBegun || error.isConnectionLoss || error == .cancelled else { return nil }
-            guard hasBegun, !error.isConnectionLoss, error != .cancelled else { throw error }
+            guard hasBegun else { return nil }
             // The spool ends within a transaction: who opens it again cuts that off.
             throw PostgresError(
                 "lost the stream: the server did not send a backlog to its end",

@@ -35,6 +35,11 @@ struct FullDiskTests {
                 #expect(stopped.status == 1)
                 #expect(stopped.error.contains("could not write the spool segment"), "\(stopped.error)")
                 #expect(stopped.error.contains("No space left on device"), "\(stopped.error)")
+                // What is written meanwhile is read by queries, for which there is no room, either.
+                for _ in 0..<24 { try await execute(move.source, Self.growth) }
+                let again = try await move.run("migrate")
+                #expect(again.status == 1)
+                #expect(again.error.contains("No space left on device"), "\(again.error)")
                 disk.free()
                 try await move.follow(then: .finish) {}
                 #expect(try await move.leftovers() == "")
