@@ -16,7 +16,7 @@ struct BacklogTests {
         ALTER TABLE large ALTER v SET STORAGE EXTERNAL
         """
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `a backlog of several shares is read by queries, to the transaction, and then streamed`() async throws {
         try await Way.with(tables: Self.tables) { way in
             var way = way
@@ -53,7 +53,7 @@ struct BacklogTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `a backlog that is cut off is read again, once`() async throws {
         try await Way.with(tables: Self.tables) { way in
             var way = way
@@ -82,7 +82,7 @@ struct BacklogTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `messages without a transaction, more than a share, do not keep a query from its end`() async throws {
         try await Way.with(tables: Self.tables) { way in
             var way = way
@@ -99,7 +99,7 @@ struct BacklogTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(3)), arguments: [true, false])
+    @Test(.timeLimit(.minutes(10)), arguments: [true, false])
     func `where a query is not possible, the stream brings the backlog`(keepsUntilApplied: Bool) async throws {
         try await Way.with(tables: Self.tables) { way in
             var way = way
