@@ -48,8 +48,14 @@ struct Backlog {
         writer.spool.discard(before: state.current.keepFrom)
         guard let slot = try position(on: source) else { return nil }
         if safe > slot.confirmed {
-            try whenSlotIsFree { () throws(PostgresError) in
-                _ = try source.query("SELECT pg_catalog.pg_replication_slot_advance($1, $2)", plan.slot, safe)
+            do throws(PostgresError) {
+                try whenSlotIsFree { () throws(PostgresError) in
+                    _ = try source.query("SELECT pg_catalog.pg_replication_slot_advance($1, $2)", plan.slot, safe)
+                }
+            } catch {
+                // A stream moves the slot without it.
+                guard !error.isConnectionLoss, error != .cancelled else { throw error }
+                return nil
             }
         }
         state.update { $0.confirmed = max($0.confirmed, safe) }
