@@ -3,7 +3,7 @@ import Synchronization
 
 extension Connection {
     /// Reads what a logical slot holds by a query, as ``startReplication(slot:publication:from:isBinary:largeChange:)``
-    /// would stream it, and consumes nothing.
+    /// would stream it, and consumes it before it arrives: for the copy of a slot.
     ///
     /// Hands over every transaction whose commit record begins before `end`, whole, and none that the slot has been told to
     /// forget; but no more of them after `limit` messages. A sender of a stream gives each message to the network by itself, which costs the server several
@@ -11,7 +11,7 @@ extension Connection {
     /// the slot's `restart_lsn` on, and holds all rows in memory or a temporary file before it sends the first
     /// (manual, "Replication Management Functions"). The slot is in use, and a snapshot held, until the last row has come.
     ///
-    /// Returns how many messages there were; nil, and has handed over nothing, when none has come after `patience`.
+    /// Returns how many messages there were; nil, and has handed over and consumed nothing, when none has come after `patience`.
     public func readSlot(
         _ slot: Identifier,
         publication: Identifier,
@@ -26,7 +26,7 @@ extension Connection {
             pluginOptions(publication, isBinary: isBinary).map { "\(literal: $0), \(literal: $1)" }
         )
         let sql: SQL = """
-            COPY (SELECT lsn, data FROM pg_catalog.pg_logical_slot_peek_binary_changes( \
+            COPY (SELECT lsn, data FROM pg_catalog.pg_logical_slot_get_binary_changes( \
             \(literal: slot.name), \(literal: end.description)::pg_lsn, \(limit), \(options))) TO STDOUT (FORMAT binary)
             """
         var rows = SlotRows()

@@ -84,10 +84,10 @@ extension SourceChecks {
             "\(Finding.count(server.spilledTransactions, "transaction")) were too large for logical_decoding_work_mem "
                 + "(\(server.decodingMemory)), and were written to disk while slots read them",
             detail:
-                "\(Finding.bytes(server.spilledBytes)) since the statistics were reset (pg_stat_replication_slots). More for "
-                + "the sessions of this role alone is enough. Afterwards: ALTER ROLE \(role.quoted) RESET "
+                "\(Finding.bytes(server.spilledBytes)) since the statistics were reset (pg_stat_replication_slots). martlet takes "
+                + "256 MB and more by itself; the sessions of this role may have more. Afterwards: ALTER ROLE \(role.quoted) RESET "
                 + "logical_decoding_work_mem;",
-            remedy: ["ALTER ROLE \(role.quoted) SET logical_decoding_work_mem = '256MB';"]
+            remedy: ["ALTER ROLE \(role.quoted) SET logical_decoding_work_mem = '1GB';"]
         )
     }
 }

@@ -10,7 +10,7 @@ import Testing
 /// A source and a target with a slot between them: what `withFollower` needs.
 struct Way: Sendable {
     let places: DatabasePair.Places
-    let slot: Identifier
+    var slot: Identifier
     let start: LSN
     let spool: URL
     var laneCount = 1
