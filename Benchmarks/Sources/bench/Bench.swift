@@ -57,6 +57,7 @@ struct Discipline: Sendable {
         Discipline(name: "objects") { try await CopyRace.ofSmallObjects($0, $1).run() },
         Discipline(name: "objects-large") { try await CopyRace.ofLargeObjects($0, $1).run() },
         Discipline(name: "verify") { try await VerifyRace(options: $0, servers: $1).run() },
+        Discipline(name: "writers") { try await WritersRace(options: $0, servers: $1).run() },
         Discipline(name: "cutover") { options, _ in try await CutoverRace(options: options).run() },
         Discipline(name: "growth") { try await GrowthRace(options: $0, servers: $1).run() },
         Discipline(name: "start") { options, _ in try await StartRace(options: options).run() },

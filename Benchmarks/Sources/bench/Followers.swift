@@ -38,12 +38,12 @@ struct Followers {
         try await withConnection(to: servers.source.connection(to: "live")) { try $0.execute(definitions) }
         for kind in [Kind.ours, .native] { try await servers.create(kind.database, on: servers.target) }
         try await servers.clearScratch()
-        try await catchUp()
+        _ = try await catchUp().interrupt()
         try await subscribe(tables)
     }
 
-    /// Moves the database and stops when martlet says that it waits for changes.
-    private func catchUp() async throws {
+    /// Moves the database, and returns martlet when it says that it waits for changes.
+    func catchUp() async throws -> Spawned {
         let command = try spawn()
         let deadline = ContinuousClock.now + .seconds(300)
         while !command.output.contains("waiting for changes") {
@@ -52,7 +52,7 @@ struct Followers {
             }
             try await Task.sleep(for: .milliseconds(50))
         }
-        _ = try await command.interrupt()
+        return command
     }
 
     private func subscribe(_ tables: [String]) async throws {
@@ -84,6 +84,13 @@ struct Followers {
             try target.execute("ALTER SUBSCRIPTION bench SET (slot_name = NONE)")
             try target.execute("DROP SUBSCRIPTION bench")
         }
+        try await removeSlots()
+        try await servers.drop("live", on: servers.source)
+        for kind in [Kind.ours, .native] { try await servers.drop(kind.database, on: servers.target) }
+    }
+
+    /// Removes every slot on the source, whoever reads it.
+    func removeSlots() async throws {
         try await withConnection(to: servers.source.connection(to: "live")) { source in
             // A walsender may take a moment to notice that its client is gone.
             try source.execute(
@@ -93,8 +100,6 @@ struct Followers {
                 """
             )
         }
-        try await servers.drop("live", on: servers.source)
-        for kind in [Kind.ours, .native] { try await servers.drop(kind.database, on: servers.target) }
     }
 
     private static let slot: Identifier = "bench_native"

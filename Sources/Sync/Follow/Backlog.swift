@@ -34,6 +34,11 @@ struct Backlog {
             // The copy of a session that is gone may still be there for a moment.
             let copy = Identifier("\(plan.slot.name)_backlog_\(source.processID)")
             try source.query("SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, true)", plan.slot, copy)
+            try move(copy, to: save(), on: source)
+            try readShares(of: copy, on: source)
+            // A stream decodes again, too: for two gigabytes it would be silent for seconds. The first move makes the slot
+            // forget, and only the next brings its `restart_lsn` past all that was forgotten.
+            for _ in 1...2 { try move(plan.slot, to: save(), on: source) }
             try readShares(of: copy, on: source)
         } catch {
             // A stream needs neither a copy nor to move a slot.
@@ -42,7 +47,6 @@ struct Backlog {
     }
 
     private func readShares(of copy: Identifier, on source: Connection) throws(PostgresError) {
-        try move(copy, to: save(), on: source)
         var (share, isFull) = (Self.firstShare, false)
         var kept = LSN(.max)
         while let slot = try position(of: copy, on: source) {
@@ -53,7 +57,6 @@ struct Backlog {
             kept = min(kept, slot.restart)
             if slot.restart.bytes(since: kept) > Self.mostLog {
                 try move(plan.slot, to: safe, on: source)
-                state.update { $0.confirmed = max($0.confirmed, safe) }
                 kept = slot.restart
             }
             let end = min(slot.end, LSN(start.value + Self.mostLog))
@@ -77,10 +80,11 @@ struct Backlog {
 
     /// Makes a slot forget what is safe.
     private func move(_ slot: Identifier, to safe: LSN, on source: Connection) throws(PostgresError) {
-        guard let place = try position(of: slot, on: source), safe > place.confirmed else { return }
+        guard let place = try position(of: slot, on: source), safe >= place.confirmed else { return }
         try whenSlotIsFree { () throws(PostgresError) in
             _ = try source.query("SELECT pg_catalog.pg_replication_slot_advance($1, $2)", slot, safe)
         }
+        if slot == plan.slot { state.update { $0.confirmed = max($0.confirmed, safe) } }
     }
 
     private func position(

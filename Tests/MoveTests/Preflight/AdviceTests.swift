@@ -93,7 +93,7 @@ struct AdviceTests {
                 }
                 let finding = try #require(try await advice(source, pair.target)["source.decoding_memory"].first)
                 try await run(finding.remedy, on: source)
-                #expect(try await ask(source, "SHOW logical_decoding_work_mem") == "256MB")
+                #expect(try await ask(source, "SHOW logical_decoding_work_mem") == "1GB")
             }
         }
     }
