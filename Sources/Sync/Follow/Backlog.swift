@@ -22,38 +22,54 @@ struct Backlog {
     private static let firstShare = 100_000
     private static let largestShare = 3_200_000
     private static let mostLog: UInt64 = 1 << 30
+    private static let mostAgain: UInt64 = 2 << 30
     private static let patience = Duration.seconds(20)
 
     /// Reads until less than ``FollowPlan/backlog`` is left, or a query is not the way.
     func read(on source: Connection) throws(PostgresError) {
         // What is not applied may not be forgotten, and what is not forgotten would be read again and again.
-        guard plan.confirmation == .spooled, let slot = try position(of: plan.slot, on: source),
-            slot.end.bytes(since: max(writer.through, slot.confirmed)) >= plan.backlog
-        else { return }
+        guard plan.confirmation == .spooled, Self.isMended(source.serverVersion) else { return }
         do throws(PostgresError) {
+            guard let slot = try position(of: plan.slot, on: source), !slot.waitsForStandbys,
+                slot.end.bytes(since: max(writer.through, slot.confirmed)) >= plan.backlog,
+                slot.again <= Self.mostAgain
+            else { return }
             // The copy of a session that is gone may still be there for a moment.
             let copy = Identifier("\(plan.slot.name)_backlog_\(source.processID)")
             try source.query("SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, true)", plan.slot, copy)
             try move(copy, to: save(), on: source)
-            try readShares(of: copy, on: source)
+            try readShares(of: copy, least: plan.backlog, on: source)
             // A stream decodes again, too: for two gigabytes it would be silent for seconds. The first move makes the slot
             // forget, and only the next brings its `restart_lsn` past all that was forgotten.
             for _ in 1...2 { try move(plan.slot, to: save(), on: source) }
-            try readShares(of: copy, on: source)
+            try readShares(of: copy, least: 1, on: source)
         } catch {
             // A stream needs neither a copy nor to move a slot.
             guard isForTheStream(error) else { throw error }
         }
     }
 
-    private func readShares(of copy: Identifier, on source: Connection) throws(PostgresError) {
+    /// Whether a server has no fault that a query of a slot, or moving one, would meet.
+    ///
+    /// Until 14.7 and 15.2 a session ends after ten of them ("out of relcache_callback_list slots"); until 14.17, 15.12, 16.8
+    /// and 17.4 moving a slot could let the server remove catalog rows that decoding still needs.
+    static func isMended(_ version: Int) -> Bool {
+        let (major, minor) = version.quotientAndRemainder(dividingBy: 10_000)
+        return major > 17 || minor >= [14: 18, 15: 13, 16: 9, 17: 5][major, default: .max]
+    }
+
+    private func readShares(of copy: Identifier, least: UInt64, on source: Connection) throws(PostgresError) {
         var (share, isFull) = (Self.firstShare, false)
         var kept = LSN(.max)
+        var leftBefore = UInt64.max
         while let slot = try position(of: copy, on: source) {
             let safe = try save()
-            let (start, again) = (max(safe, slot.confirmed), slot.confirmed.bytes(since: slot.restart))
-            // What a full share has left is not left to the stream: it would decode everything again for it.
-            guard isFull || slot.end.bytes(since: start) >= plan.backlog, again <= 2 * Self.mostLog else { return }
+            let start = max(safe, slot.confirmed)
+            let left = slot.end.bytes(since: start)
+            // What a full share has left is not left to the stream, which would decode everything again for it. Where the
+            // source writes as fast as shares are read, a stream is the better way.
+            guard isFull || left >= least && left < leftBefore, slot.again <= Self.mostAgain else { return }
+            leftBefore = left
             kept = min(kept, slot.restart)
             if slot.restart.bytes(since: kept) > Self.mostLog {
                 try move(plan.slot, to: safe, on: source)
@@ -64,7 +80,7 @@ struct Backlog {
             isFull = messages >= share
             // Where the share was full, what is behind its last transaction was not read.
             if !isFull { writer.advance(to: end) }
-            if again >= writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
+            if slot.again >= writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
         }
     }
 
@@ -87,20 +103,37 @@ struct Backlog {
         if slot == plan.slot { state.update { $0.confirmed = max($0.confirmed, safe) } }
     }
 
-    private func position(
-        of slot: Identifier,
-        on source: Connection
-    ) throws(PostgresError) -> (confirmed: LSN, restart: LSN, end: LSN)? {
+    private struct Position {
+        let confirmed: LSN
+        let restart: LSN
+        /// The end of the source's log.
+        let end: LSN
+        /// Whether a stream of it keeps back what named standbys do not have yet, which a query of its copy would not.
+        let waitsForStandbys: Bool
+
+        /// Bytes of log that are decoded though they were confirmed.
+        var again: UInt64 { confirmed.bytes(since: restart) }
+    }
+
+    /// Where a slot stands; nil when it is gone, or has lost its log.
+    private func position(of slot: Identifier, on source: Connection) throws(PostgresError) -> Position? {
         let row = try source.query(
             """
             SELECT confirmed_flush_lsn AS confirmed, restart_lsn AS restart,
-                   CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END AS end
-              FROM pg_catalog.pg_replication_slots WHERE slot_name = $1
+                   CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END AS end,
+                   coalesce((to_jsonb(s) ->> 'failover')::bool
+                       AND current_setting('synchronized_standby_slots', true) <> '', false) AS waits
+              FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1 AND restart_lsn IS NOT NULL
             """,
             slot
         ).first
         return try row.map { row throws(PostgresError) in
-            (confirmed: try row("confirmed"), restart: try row("restart"), end: try row("end"))
+            Position(
+                confirmed: try row("confirmed"),
+                restart: try row("restart"),
+                end: try row("end"),
+                waitsForStandbys: try row("waits")
+            )
         }
     }
 

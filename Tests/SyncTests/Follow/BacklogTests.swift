@@ -99,6 +99,14 @@ struct BacklogTests {
         }
     }
 
+    @Test(arguments: [
+        (130_030, false), (140_007, false), (140_017, false), (140_018, true), (150_012, false), (150_013, true),
+        (160_008, false), (160_009, true), (170_004, false), (170_005, true), (180_000, true),
+    ])
+    func `servers whose slots have a fault are not asked`(version: Int, isAsked: Bool) {
+        #expect(Backlog.isMended(version) == isAsked)
+    }
+
     enum Obstacle: CaseIterable {
         /// What is not applied may not be forgotten.
         case confirmation
