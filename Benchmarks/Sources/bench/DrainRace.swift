@@ -1,3 +1,4 @@
+import Catalog
 import Cluster
 import Foundation
 import Postgres
@@ -30,6 +31,11 @@ struct DrainRace {
     /// All workloads, one section each.
     static func all(_ options: Options, _ servers: Servers) async throws -> String {
         try await servers.makePgbench("seed", scale: options.isQuick ? 5 : 20)
+        if !servers.hasPglogical {
+            tell(
+                "WARNING: pglogical is not installed and is left out; apt-get install postgresql-\(servers.source.binaries.major)-pglogical"
+            )
+        }
         var sections: [String] = []
         for workload in Workload.all(options) {
             sections.append(try await DrainRace(options: options, servers: servers, workload: workload).run())
@@ -40,6 +46,7 @@ struct DrainRace {
 
     private func run() async throws -> String {
         var contenders = [Self.decoding, Self.receiving, Followers.native, Followers.ours]
+        if servers.hasPglogical { contenders.insert(Followers.pglogical, at: 3) }
         let followers = Followers(servers: servers)
         for round in 0..<options.rounds {
             tell("making a backlog: \(workload.title)")
@@ -53,7 +60,9 @@ struct DrainRace {
                 switch contender.role {
                 case .limit: return try await read(contender)
                 case .ours: return try await drain(.ours, followers, expected)
-                case .peer: return try await drain(.native, followers, expected)
+                case .peer:
+                    let kind: Followers.Kind = contender.name == Followers.pglogical.name ? .pglogical : .native
+                    return try await drain(kind, followers, expected)
                 }
             }
             try await followers.clean()

@@ -2,25 +2,47 @@ import Cluster
 import Foundation
 import Postgres
 
-/// A database on the source, and two copies on the target that can follow it: one by a native subscription, one by martlet.
+/// A database on the source, and copies on the target that can follow it: by a native subscription, by pglogical, by martlet.
 struct Followers {
     enum Kind: String {
         case native
+        case pglogical
         case ours
 
         /// The copy's database.
         var database: String { rawValue }
 
         /// The slot that it reads, on the source.
-        fileprivate var slotPattern: String { self == .native ? "bench\\_native" : "martlet\\_%" }
+        fileprivate var slotPattern: String {
+            switch self {
+            case .native: "bench\\_native"
+            case .pglogical: "pgl\\_%"
+            case .ours: "martlet\\_%"
+            }
+        }
+
+        /// What lets a subscription go on, or stops it; martlet is a command.
+        fileprivate func statement(enables: Bool) -> SQL? {
+            switch self {
+            case .native: enables ? "ALTER SUBSCRIPTION bench ENABLE" : "ALTER SUBSCRIPTION bench DISABLE"
+            case .pglogical:
+                enables
+                    ? "SELECT pglogical.alter_subscription_enable('bench', true)"
+                    : "SELECT pglogical.alter_subscription_disable('bench', true)"
+            case .ours: nil
+            }
+        }
     }
 
     let servers: Servers
+
+    private var kinds: [Kind] { servers.hasPglogical ? [.ours, .native, .pglogical] : [.ours, .native] }
 
     static let native = Contender(
         "native subscription",
         "ALTER SUBSCRIPTION bench ENABLE (binary, copy_data = false, create_slot = false)"
     )
+    static let pglogical = Contender("pglogical", "SELECT pglogical.alter_subscription_enable('bench', true)")
     static let ours = Contender.martlet(
         #"martlet migrate --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#
     )
@@ -30,13 +52,13 @@ struct Followers {
 
     // MARK: Before and after
 
-    /// Makes the database and both copies, equal to it, which do not follow it yet.
+    /// Makes the database and its copies, equal to it, which do not follow it yet.
     ///
     /// `seed`: the database it is copied from; `definitions`: what it has besides; `tables`: those that will change.
     func prepare(from seed: String, _ definitions: SQL, tables: [String]) async throws {
         try await servers.create("live", on: servers.source, template: seed)
         try await withConnection(to: servers.source.connection(to: "live")) { try $0.execute(definitions) }
-        for kind in [Kind.ours, .native] { try await servers.create(kind.database, on: servers.target) }
+        for kind in kinds { try await servers.create(kind.database, on: servers.target) }
         try await servers.clearScratch()
         _ = try await catchUp().interrupt()
         try await subscribe(tables)
@@ -56,11 +78,14 @@ struct Followers {
     }
 
     private func subscribe(_ tables: [String]) async throws {
-        try await servers.shell(
-            #"pg_dump --no-publications "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET""#,
-            source: "live",
-            target: Kind.native.database
-        )
+        for kind in kinds where kind != .ours {
+            try await servers.shell(
+                #"pg_dump --no-publications "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET""#,
+                source: "live",
+                target: kind.database
+            )
+        }
+        if servers.hasPglogical { try await subscribeByPglogical(tables) }
         try await withConnection(to: servers.source.connection(to: "live")) { source in
             try source.execute("CREATE PUBLICATION bench FOR TABLE \(.joined(tables.map { "\(Identifier($0))" }))")
             for slot in [Self.slot] + Self.idleSlots {
@@ -78,7 +103,45 @@ struct Followers {
         }
     }
 
+    /// A table without a key goes into the set whose updates and deletions are left out; there are none of it.
+    private func subscribeByPglogical(_ tables: [String]) async throws {
+        try await servers.preload("pglogical")
+        let address = servers.address("live", on: servers.source)
+        try await withConnection(to: servers.source.connection(to: "live")) { source in
+            try source.execute("CREATE EXTENSION pglogical")
+            try source.query("SELECT pglogical.create_node('source', $1)", address)
+            for table in tables {
+                try source.query(
+                    """
+                    SELECT pglogical.replication_set_add_table(CASE WHEN relhasindex THEN 'default' ELSE 'default_insert_only' END, oid)
+                      FROM pg_class WHERE oid = $1::text::regclass
+                    """,
+                    table
+                )
+            }
+        }
+        try await withConnection(to: servers.target.connection(to: Kind.pglogical.database)) { target in
+            let own = servers.address(Kind.pglogical.database, on: servers.target)
+            try target.execute("CREATE EXTENSION pglogical")
+            try target.query("SELECT pglogical.create_node('target', $1)", own)
+            try target.query(
+                "SELECT pglogical.create_subscription('bench', $1, '{default,default_insert_only}', false, false)",
+                address
+            )
+            let deadline = ContinuousClock.now + .seconds(60)
+            while try target.query(
+                "SELECT FROM pglogical.show_subscription_status() WHERE status = 'replicating'"
+            ).isEmpty {
+                try Self.check(nil, deadline)
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+        try await stop(.pglogical, nil)
+    }
+
     func clean() async throws {
+        // Its supervisor keeps DROP DATABASE waiting (pglogical's issue 399).
+        if servers.hasPglogical { try await servers.preload("") }
         try await withConnection(to: servers.target.connection(to: Kind.native.database)) { target in
             try target.execute("ALTER SUBSCRIPTION bench DISABLE")
             try target.execute("ALTER SUBSCRIPTION bench SET (slot_name = NONE)")
@@ -86,7 +149,7 @@ struct Followers {
         }
         try await removeSlots()
         try await servers.drop("live", on: servers.source)
-        for kind in [Kind.ours, .native] { try await servers.drop(kind.database, on: servers.target) }
+        for kind in kinds { try await servers.drop(kind.database, on: servers.target) }
     }
 
     /// Removes every slot on the source, whoever reads it.
@@ -108,10 +171,8 @@ struct Followers {
 
     /// Lets one follow; returns its command, which a subscription has not.
     func start(_ kind: Kind) async throws -> Spawned? {
-        guard kind == .native else { return try spawn() }
-        try await withConnection(to: servers.target.connection(to: kind.database)) { target in
-            try target.execute("ALTER SUBSCRIPTION bench ENABLE")
-        }
+        guard let enable = kind.statement(enables: true) else { return try spawn() }
+        try await withConnection(to: servers.target.connection(to: kind.database)) { try $0.execute(enable) }
         return nil
     }
 
@@ -129,13 +190,9 @@ struct Followers {
     }
 
     func stop(_ kind: Kind, _ command: Spawned?) async throws {
-        if let command {
-            _ = try await command.interrupt()
-        } else {
-            try await withConnection(to: servers.target.connection(to: kind.database)) { target in
-                try target.execute("ALTER SUBSCRIPTION bench DISABLE")
-            }
-        }
+        _ = try await command?.interrupt()
+        guard let disable = kind.statement(enables: false) else { return }
+        try await withConnection(to: servers.target.connection(to: kind.database)) { try $0.execute(disable) }
     }
 
     static func check(_ command: Spawned?, _ deadline: ContinuousClock.Instant) throws {

@@ -18,6 +18,19 @@ struct Servers: Sendable {
 
     var version: String { source.binaries.version }
 
+    /// Whether the installation has pglogical, which is asked as a peer only where followers race.
+    var hasPglogical: Bool {
+        FileManager.default.fileExists(atPath: source.binaries.directory + "/../lib/pglogical.so")
+    }
+
+    /// Starts both servers again with a library, or without any.
+    func preload(_ library: String) async throws {
+        for server in [source, target] {
+            try await server.set(["shared_preload_libraries": library])
+            try await server.restart()
+        }
+    }
+
     /// A folder for dumps and spools.
     private var scratch: String { options.scratch + "/files" }
 
@@ -82,7 +95,7 @@ struct Servers: Sendable {
             let rest = try connection.query(
                 """
                 WITH ours AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                               WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'martlet'))
+                               WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'martlet', 'pglogical'))
                 SELECT concat_ws(' ', 'objects, indexes, constraints', (SELECT count(*) FROM pg_largeobject_metadata),
                            (SELECT sum(hash_record_extended(l, 0)) FROM pg_largeobject l),
                            (SELECT count(*) FROM pg_index JOIN ours ON oid = indrelid WHERE indisvalid),
@@ -105,7 +118,7 @@ struct Servers: Sendable {
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
           JOIN pg_type t ON t.oid = a.atttypid
-         WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'martlet')
+         WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'martlet', 'pglogical')
          GROUP BY n.nspname, c.relname ORDER BY 1
         """
 
