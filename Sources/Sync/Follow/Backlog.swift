@@ -38,11 +38,11 @@ struct Backlog {
             let copy = Identifier("\(plan.slot.name)_backlog_\(source.processID)")
             try source.query("SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, true)", plan.slot, copy)
             try move(copy, to: save(), on: source)
-            try readShares(of: copy, least: plan.backlog, on: source)
+            guard try readShares(of: copy, least: plan.backlog, on: source) else { return }
             // A stream decodes again, too: for two gigabytes it would be silent for seconds. The first move makes the slot
             // forget, and only the next brings its `restart_lsn` past all that was forgotten.
             for _ in 1...2 { try move(plan.slot, to: save(), on: source) }
-            try readShares(of: copy, least: 1, on: source)
+            _ = try readShares(of: copy, least: 1, on: source)
         } catch {
             // A stream needs neither a copy nor to move a slot.
             guard isForTheStream(error) else { throw error }
@@ -58,7 +58,8 @@ struct Backlog {
         return major > 17 || minor >= [14: 18, 15: 13, 16: 9, 17: 5][major, default: .max]
     }
 
-    private func readShares(of copy: Identifier, least: UInt64, on source: Connection) throws(PostgresError) {
+    /// Reads share after share until less than `least` bytes of log are left; false when a query is not the way any more.
+    private func readShares(of copy: Identifier, least: UInt64, on source: Connection) throws(PostgresError) -> Bool {
         var (share, isFull) = (Self.firstShare, false)
         var kept = LSN(.max)
         var leftBefore = UInt64.max
@@ -68,7 +69,8 @@ struct Backlog {
             let left = slot.end.bytes(since: start)
             // What a full share has left is not left to the stream, which would decode everything again for it. Where the
             // source writes as fast as shares are read, a stream is the better way.
-            guard isFull || left >= least && left < leftBefore, slot.again <= Self.mostAgain else { return }
+            guard isFull || left >= least else { return true }
+            guard isFull || left < leftBefore, slot.again <= Self.mostAgain else { return false }
             leftBefore = left
             kept = min(kept, slot.restart)
             if slot.restart.bytes(since: kept) > Self.mostLog {
@@ -76,12 +78,13 @@ struct Backlog {
                 kept = slot.restart
             }
             let end = min(slot.end, LSN(start.value + Self.mostLog))
-            guard let messages = try read(share, of: copy, upTo: end, on: source) else { return }
+            guard let messages = try read(share, of: copy, upTo: end, on: source) else { return false }
             isFull = messages >= share
             // Where the share was full, what is behind its last transaction was not read.
             if !isFull { writer.advance(to: end) }
             if slot.again >= writer.through.bytes(since: start) { share = min(2 * share, Self.largestShare) }
         }
+        return false
     }
 
     /// Makes what was read safe, and returns how far that is.
