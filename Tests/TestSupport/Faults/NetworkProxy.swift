@@ -90,7 +90,7 @@ public final class NetworkProxy: Sendable {
     }
 
     fileprivate func serve(listener: Int32, to server: Int) {
-        var wire = Wire(listener: listener, port: port, server: server)
+        var wire = Wire(listener: listener, server: server)
         while true {
             let (conditions, orders, isStopping) = state.withLock { state in
                 defer { state.orders = [] }
@@ -103,7 +103,7 @@ public final class NetworkProxy: Sendable {
         wire.closeAll()
     }
 
-    private static func port(of listener: Int32) -> Int {
+    static func port(of listener: Int32) -> Int {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         _ = withUnsafeMutablePointer(to: &address) { pointer in
@@ -118,7 +118,7 @@ public func withNetworkProxy<Result>(
     to server: Int,
     _ body: (NetworkProxy) async throws -> Result
 ) async throws -> Result {
-    let listener = Wire.bound(to: 0)
+    let listener = Wire.bound()
     guard listener >= 0, listen(listener, 64) == 0 else { throw PostgresError("could not listen on 127.0.0.1") }
     let proxy = try NetworkProxy(listener: listener)
     let thread = Thread { proxy.serve(listener: listener, to: server) }

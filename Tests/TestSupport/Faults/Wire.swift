@@ -17,8 +17,7 @@ struct Wire {
         var down = Lane()
     }
 
-    private var listener: Int32
-    private let port: Int
+    private let listener: Int32
     private let server: Int
     private var links: [Link] = []
     private var isRefusing = false
@@ -27,9 +26,8 @@ struct Wire {
 
     private static let most = 256 << 10
 
-    init(listener: Int32, port: Int, server: Int) {
+    init(listener: Int32, server: Int) {
         self.listener = listener
-        self.port = port
         self.server = server
         _ = fcntl(listener, F_SETFL, O_NONBLOCK)
     }
@@ -165,15 +163,11 @@ struct Wire {
     }
 
     /// Refuses connections by a port that is taken and not listened to, or listens again.
+    ///
+    /// The socket stays: a child that was forked just now would still listen on one that is closed here, and keep its port.
     private mutating func refuse(_ refuses: Bool) {
         guard refuses != isRefusing else { return }
-        if refuses {
-            Foundation.close(listener)
-            listener = Self.bound(to: port)
-        } else {
-            listen(listener, 64)
-            _ = fcntl(listener, F_SETFL, O_NONBLOCK)
-        }
+        if refuses { shutdown(listener, Int32(SHUT_RD)) } else { listen(listener, 64) }
         isRefusing = refuses
     }
 
@@ -194,8 +188,20 @@ struct Wire {
         Foundation.close(descriptor)
     }
 
-    /// A socket with a port of 127.0.0.1 (0: any), which nobody listens on yet.
-    static func bound(to port: Int) -> Int32 {
+    /// A socket with a port of 127.0.0.1 of its own, which nobody listens on yet; -1 when there is none.
+    static func bound() -> Int32 {
+        for _ in 0..<100 {
+            let any = bound(to: 0)
+            let port = NetworkProxy.port(of: any)
+            Foundation.close(any)
+            // A port that was asked for by its number is kept when nobody listens any more (SOCK_BINDPORT_LOCK in Linux).
+            let descriptor = bound(to: port)
+            if descriptor >= 0 { return descriptor }
+        }
+        return -1
+    }
+
+    private static func bound(to port: Int) -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var one: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
