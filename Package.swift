@@ -47,9 +47,11 @@ let package = Package(
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
+        // The part of glibc that Swift's module of it leaves out.
+        .systemLibrary(name: "CMalloc"),
         .target(
             name: "Engine",
-            dependencies: ["Postgres"],
+            dependencies: ["CMalloc", "Postgres"],
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),

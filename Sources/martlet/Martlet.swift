@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 
 /// The root of the command line; each command is a file of its own.
@@ -31,6 +32,7 @@ struct Martlet: AsyncParsableCommand {
 
     static func main() async {
         Crash.tellsNothing()
+        Heap.beShared()
         let status = await CommandLineRun(output: Output()).execute(Array(CommandLine.arguments.dropFirst()))
         Foundation.exit(status.rawValue)
     }

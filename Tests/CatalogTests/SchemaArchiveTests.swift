@@ -26,7 +26,7 @@ struct SchemaArchiveTests {
                 with: TestServer.binaries(),
                 to: URL(filePath: directory + "/schema.dump")
             )
-            try await execute(pair.target, archive.script(.preData) { _ in true })
+            try await execute(pair.target, archive.pieces(.preData)[0].script())
         }
         let tables: SQL = """
             SELECT string_agg(format('%I.%I', schemaname, tablename), ' ' ORDER BY schemaname, tablename COLLATE "C") FROM pg_tables
@@ -67,7 +67,7 @@ struct SchemaArchiveTests {
                 to: URL(filePath: directory + "/schema.dump")
             )
             for section in SchemaArchive.Section.allCases {
-                try await execute(pair.target, archive.script(section) { _ in true })
+                try await execute(pair.target, archive.pieces(section)[0].script())
             }
         }
         let texts: SQL = """

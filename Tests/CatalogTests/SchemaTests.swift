@@ -149,8 +149,8 @@ struct SchemaTests {
                 with: try await Installation.client(atLeast: major),
                 to: URL(filePath: directory + "/archive")
             )
-            let before = try await archive.script(.preData) { _ in true }.text
-            let after = try await archive.script(.postData) { !$0.description.contains("keep_id_idx") }.text
+            let before = try await archive.pieces(.preData)[0].script().text
+            let after = try await archive.pieces(.postData) { !$0.description.contains("keep_id_idx") }[0].script().text
             #expect(before.contains(#"CREATE TABLE "a ""b"."t; x""#) && before.contains("CREATE TABLE public.keep"))
             #expect(!before.contains("leave") && !before.contains("PRIMARY KEY") && !before.contains("\\restrict"))
             #expect(after.contains("PRIMARY KEY") && !after.contains("keep_id_idx"))

@@ -21,18 +21,31 @@ public struct SchemaArchive: Sendable {
     public struct Entry: Sendable, Hashable {
         /// The line, as pg_restore takes it back with `--use-list`.
         public let line: String
+        private let descriptionStart: String.Index
         /// The OID of the catalog that the object is in, 1259 for pg_class; 0 for objects that have none.
         public let catalog: UInt32
         /// The object's OID on the source.
         public let oid: UInt32
-        /// The rest: type, schema, name, owner.
-        public let description: String
-        /// When it is needed; nil for what is neither before nor after the rows.
-        var section: Section?
         /// The line's own number.
         let id: Int
         /// The numbers of the lines that must come before it.
-        var needs: Set<Int> = []
+        var needs: [Int] = []
+        /// When it is needed; nil for what is neither before nor after the rows.
+        var section: Section?
+
+        /// Reads `3391; 1259 16390 INDEX shop orders_pkey owner`; nil for a line that is no entry.
+        init?(_ line: Substring) {
+            guard let semicolon = line.firstIndex(of: ";"), let id = Int(line[..<semicolon]) else { return nil }
+            let fields = line[line.index(after: semicolon)...].split(separator: " ", maxSplits: 2)
+            guard fields.count == 3, let catalog = UInt32(fields[0]), let oid = UInt32(fields[1]) else { return nil }
+            (self.id, self.catalog, self.oid) = (id, catalog, oid)
+            self.line = String(line)
+            let length = line.utf8.distance(from: line.startIndex, to: fields[2].startIndex)
+            descriptionStart = self.line.utf8.index(self.line.startIndex, offsetBy: length)
+        }
+
+        /// What follows the numbers: type, schema, name, owner.
+        public var description: Substring { line[descriptionStart...] }
 
         /// What an entry is, as far as it matters when.
         public enum Kind: Sendable, Hashable {
@@ -94,10 +107,9 @@ public struct SchemaArchive: Sendable {
         try PrivateFile.write(Data(), to: file)
         _ = try await programs.run("pg_dump", arguments, secrets)
         // --verbose lists what others need, and all entries, whatever the section.
-        let contents = try await programs.run("pg_restore", ["--list", "--verbose", file.path])
-        var entries = Self.entries(in: contents)
+        var entries = Self.entries(in: try await programs.restore(["--list", "--verbose"], from: file))
         for section in Section.allCases {
-            let members = try await programs.run("pg_restore", ["--list", "--section=\(section.rawValue)", file.path])
+            let members = try await programs.restore(["--list", "--section=\(section.rawValue)"], from: file)
             let numbers = Set(Self.entries(in: members).map(\.id))
             for index in entries.indices where numbers.contains(entries[index].id) { entries[index].section = section }
         }
@@ -112,23 +124,13 @@ public struct SchemaArchive: Sendable {
     static func entries(in contents: String) -> [Entry] {
         var entries: [Entry] = []
         for line in contents.split(separator: "\n") {
-            if let match = line.firstMatch(of: /^;\s+depends on:([0-9 ]+)/), let last = entries.indices.last {
-                entries[last].needs.formUnion(match.1.split(separator: " ").compactMap { Int($0) })
-                continue
+            if let entry = Entry(line) {
+                entries.append(entry)
+            } else if let needs = line.firstRange(of: "depends on:"), line.hasPrefix(";"),
+                let last = entries.indices.last
+            {
+                entries[last].needs += line[needs.upperBound...].split(separator: " ").compactMap { Int($0) }
             }
-            guard !line.hasPrefix(";"), let semicolon = line.firstIndex(of: ";"), let id = Int(line[..<semicolon])
-            else { continue }
-            let fields = line[line.index(after: semicolon)...].split(separator: " ", maxSplits: 2)
-            guard fields.count == 3, let catalog = UInt32(fields[0]), let oid = UInt32(fields[1]) else { continue }
-            entries.append(
-                Entry(
-                    line: String(line),
-                    catalog: catalog,
-                    oid: oid,
-                    description: String(fields[2]),
-                    id: id
-                )
-            )
         }
         return entries
     }
@@ -176,34 +178,45 @@ public struct SchemaArchive: Sendable {
         return !entries.contains { $0.kind == .schema && $0.oid != 2200 && entry.needs.contains($0.id) }
     }
 
-    /// The statements of a section, of those entries that `isIncluded` chooses.
-    public func script(_ section: Section, where isIncluded: (Entry) -> Bool) async throws -> SQL {
-        try await script(section, of: entries.filter { $0.section == section && isIncluded($0) }[...])
+    /// Some entries of one section, whose statements are written when they are asked for.
+    public struct Piece: Sendable {
+        private let archive: SchemaArchive
+        private let section: Section
+        /// What it makes, in the order of restoring.
+        public let entries: ArraySlice<Entry>
+
+        fileprivate init(of archive: SchemaArchive, _ section: Section, _ entries: ArraySlice<Entry>) {
+            (self.archive, self.section, self.entries) = (archive, section, entries)
+        }
+
+        /// The statements, as pg_restore writes them.
+        public func script() async throws -> SQL { try await archive.script(section, of: entries) }
     }
 
-    /// The same in pieces of at most `size` entries, in their order: what is made in one transaction needs locks for all of it.
-    public func scripts(
+    /// The entries of a section that `isIncluded` chooses, in pieces of at most `size`, in their order; at least one piece.
+    ///
+    /// What is made in one transaction needs locks for all of it.
+    public func pieces(
         _ section: Section,
-        size: Int,
+        size: Int = .max,
         where isIncluded: (Entry) -> Bool = { _ in true }
-    ) async throws -> [SQL] {
+    ) -> [Piece] {
         let entries = entries.filter { $0.section == section && isIncluded($0) }
-        var scripts: [SQL] = []
-        for start in stride(from: 0, to: max(entries.count, 1), by: size) {
-            scripts.append(try await script(section, of: entries[start..<min(start + size, entries.count)]))
+        guard entries.count > size else { return [Piece(of: self, section, entries[...])] }
+        return stride(from: 0, to: entries.count, by: size).map { start in
+            Piece(of: self, section, entries[start..<min(start + size, entries.count)])
         }
-        return scripts
     }
 
     private func script(_ section: Section, of chosen: ArraySlice<Entry>) async throws -> SQL {
         let list = file.appendingPathExtension(section.rawValue + ".list")
         try PrivateFile.write(Data(chosen.map(\.line).joined(separator: "\n").utf8), to: list)
         // Not by --section: a comment is in the section of whatever the list has before it (ProcessArchiveRestoreOptions).
-        var arguments = ["--use-list=\(list.path)", "--file=-"]
+        var arguments = ["--use-list=\(list.path)"]
         if !options.keepsOwners { arguments.append("--no-owner") }
         if !options.keepsPrivileges { arguments.append("--no-privileges") }
         if !options.keepsTablespaces { arguments.append("--no-tablespaces") }
-        let text = try await programs.run("pg_restore", arguments + [file.path])
+        let text = try await programs.restore(arguments, from: file)
         // The names and texts of a source without an encoding are what they are.
         guard !text.contains("\u{FFFD}") else {
             throw PostgresError(
@@ -258,6 +271,15 @@ extension Installation {
         return SchemaArchive.withoutClientCommands(
             try await run("pg_dump", ["--schema-only", "--dbname=\(conninfo)"], secrets)
         )
+    }
+
+    /// What pg_restore writes about an archive: a list or a script, of any length.
+    fileprivate func restore(_ arguments: [String], from archive: URL) async throws -> String {
+        let output = archive.appendingPathExtension("text")
+        try PrivateFile.write(Data(), to: output)
+        defer { try? FileManager.default.removeItem(at: output) }
+        _ = try await run("pg_restore", arguments + ["--file=\(output.path)", archive.path])
+        return String(decoding: try Data(contentsOf: output), as: UTF8.self)
     }
 
     /// Runs one of the programs and returns what it printed; throws what it complained of.

@@ -27,6 +27,8 @@ package struct Program: Sendable {
     }
 
     /// Runs it, and does not call a failing exit status an error.
+    ///
+    /// Throws when it prints more than 64 MB: for so much address space is asked before it starts.
     package func run(input: String = "") async throws -> Outcome {
         let result = try await Subprocess.run(
             .path(FilePath(path)),
@@ -35,7 +37,7 @@ package struct Program: Sendable {
             workingDirectory: "/",
             platformOptions: .ownSession,
             input: .string(input),
-            output: .string(limit: 1 << 30),
+            output: .string(limit: 64 << 20),
             error: .string(limit: 1 << 20)
         )
         return Outcome(

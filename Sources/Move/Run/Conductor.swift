@@ -211,6 +211,7 @@ struct Conductor: Sendable {
         let stored = Set(selection.stored.map(\.name))
         let progress = LoadProgress(loads.filter { stored.contains($0.table) })
         monitor.watch(progress)
+        Heap.giveBack()
         monitor.activity("copying tables and building indexes")
         let complete = complete(loads)
         let ready = Set(loads.filter { $0.state == .ready }.map(\.table))
@@ -251,6 +252,7 @@ struct Conductor: Sendable {
     }
 
     private func copyOtherData(_ selection: Selection) async throws {
+        Heap.giveBack()
         monitor.activity("copying sequences and large objects")
         try await withNeutralConnection(to: endpoints.target) { target in
             try await IndexBuilder.finishPartitioned(selection.schema, tables: selection.tables, on: target)
@@ -272,6 +274,7 @@ struct Conductor: Sendable {
     func makeConstraints() async throws {
         guard try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == false else { return }
         try await run.throttle.wait()
+        Heap.giveBack()
         monitor.activity("making foreign keys, triggers and views")
         try await run.steps.makeConstraints(run.sourceSelection())
     }

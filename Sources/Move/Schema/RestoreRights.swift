@@ -60,14 +60,23 @@ struct RestoreRights: Sendable {
         }
     }
 
-    /// The statements of a section, in the order in which they can be run, and in pieces of at most `size` objects.
-    func scripts(_ section: SchemaArchive.Section, of archive: SchemaArchive, size: Int) async throws -> [SQL] {
-        guard !isSuperuser else { return try await archive.scripts(section, size: size) }
-        let isPrivilege = { (entry: SchemaArchive.Entry) in [.privileges, .defaultPrivileges].contains(entry.kind) }
-        let schemas = try await archive.scripts(section, size: size) { $0.isOfSchema() }
-        let objects = try await archive.scripts(section, size: size) { !$0.isOfSchema() && !isPrivilege($0) }
-        let privileges = try await archive.scripts(section, size: size) { !$0.isOfSchema() && isPrivilege($0) }
-        return schemas.map(Self.withoutGrantors) + objects + privileges.map(Self.withoutGrantors)
+    /// A section in the order in which it can be made, and in pieces of at most `size` objects; see ``script(of:)``.
+    func pieces(_ section: SchemaArchive.Section, of archive: SchemaArchive, size: Int) -> [SchemaArchive.Piece] {
+        guard !isSuperuser else { return archive.pieces(section, size: size) }
+        return archive.pieces(section, size: size) { $0.isOfSchema() }
+            + archive.pieces(section, size: size) { !$0.isOfSchema() && !Self.isPrivilege($0) }
+            + archive.pieces(section, size: size) { !$0.isOfSchema() && Self.isPrivilege($0) }
+    }
+
+    /// The statements of one of these pieces.
+    func script(of piece: SchemaArchive.Piece) async throws -> SQL {
+        let script = try await piece.script()
+        let isOfNamesAlone = piece.entries.allSatisfy { $0.isOfSchema() || Self.isPrivilege($0) }
+        return isSuperuser || !isOfNamesAlone ? script : Self.withoutGrantors(script)
+    }
+
+    private static func isPrivilege(_ entry: SchemaArchive.Entry) -> Bool {
+        [.privileges, .defaultPrivileges].contains(entry.kind)
     }
 
     /// Has owners grant, where pg_dump grants as the one who has granted.

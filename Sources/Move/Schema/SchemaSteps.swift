@@ -21,42 +21,45 @@ struct SchemaSteps: Sendable {
         schema.keepsTablespaces = try await withNeutralConnection(to: endpoints.source) { source in
             try await withNeutralConnection(to: endpoints.target) { try Self.hasTablespaces(of: source, $0) }
         }
-        let whole = try await SchemaArchive.dump(
-            endpoints.source,
-            snapshot: snapshot.id,
-            excluding: selection.excluded.map(\.name),
-            leavingOut: dependents + selection.columnDependents,
-            options: schema,
-            with: programs,
-            to: archiveFile
-        )
         let rights = try await RestoreRights.read(endpoints)
-        let archive = rights.archive(whole)
-        let tables = try await rights.scripts(.preData, of: archive, size: Self.mostEntries)
+        let archive = rights.archive(
+            try await SchemaArchive.dump(
+                endpoints.source,
+                snapshot: snapshot.id,
+                excluding: selection.excluded.map(\.name),
+                leavingOut: dependents + selection.columnDependents,
+                options: schema,
+                with: programs,
+                to: archiveFile
+            )
+        )
+        let tables = rights.pieces(.preData, of: archive, size: Self.mostEntries)
         let reshape = Reshape(selection: selection)
         let keys = foreignKeys(selection).map { Self.addition(of: $1, to: $0) }
         let ours = try await ownPublication()
         let ofPublic = sourceMajor < 15 ? try await publicSchema() : []
-        let indexes = selection.tables.flatMap(\.indexes)
+        let indexes = selection.tables.lazy.flatMap(\.indexes)
         let built = Set(indexes.map(\.oid))
         let constraints = Set(indexes.compactMap(\.constraint?.oid))
-        let rest = try await rights.scripts(
-            .postData,
-            of: archive.leavingOut {
-                isBuiltByUs($0, indexes: built, constraints: constraints) || ours.contains($0.oid)
-                    || reshape.isOfRemovedColumn($0)
-            },
-            size: Self.mostEntries
-        )
+        let later = archive.leavingOut {
+            isBuiltByUs($0, indexes: built, constraints: constraints) || ours.contains($0.oid)
+                || reshape.isOfRemovedColumn($0)
+        }
+        var rest: [SQL] = []
+        for piece in rights.pieces(.postData, of: later, size: Self.mostEntries) {
+            rest.append(try await rights.script(of: piece))
+        }
         try await withSchemaSession { connection in
             // A run that ended between two pieces has left some.
             if tables.count > 1 { try connection.execute(MoveSQL.dropCopied) }
             // Before the tables: their owners may need the right to create in it.
             for statement in ofPublic { try connection.execute(statement) }
-            for piece in tables.dropLast() { try await make(piece, isFinal: false, on: connection) {} }
-            try await make(tables.last ?? "", isFinal: false, on: connection) {
-                try reshape.shape(on: connection, foreignKeys: keys)
-                try Journal.noteSchema(rest: .joined(rest, separator: "\n"), on: connection)
+            for (number, piece) in tables.enumerated() {
+                try await make(try await rights.script(of: piece), isFinal: false, on: connection) {
+                    guard number == tables.count - 1 else { return }
+                    try reshape.shape(on: connection, foreignKeys: keys)
+                    try Journal.noteSchema(rest: .joined(rest, separator: "\n"), on: connection)
+                }
             }
         }
     }

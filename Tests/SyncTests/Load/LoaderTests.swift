@@ -100,7 +100,7 @@ struct LoaderTests {
                 with: programs,
                 to: URL(filePath: directory + "/schema")
             )
-            let script = try await archive.script(.preData) { !$0.description.hasPrefix("SCHEMA - public") }
+            let script = try await archive.pieces(.preData) { !$0.description.hasPrefix("SCHEMA - public") }[0].script()
             try await execute(places.target, script)
         }
         let schema = try await withNeutralConnection(to: places.source) { try Schema($0) }
