@@ -50,6 +50,11 @@ public struct DatabasePair: TestTrait, SuiteTrait, TestScoping {
         public let source: ConnectionString
         /// Where they go to.
         public let target: ConnectionString
+
+        /// Two databases.
+        public init(source: ConnectionString, target: ConnectionString) {
+            (self.source, self.target) = (source, target)
+        }
     }
 
     @TaskLocal private static var bound: Places?

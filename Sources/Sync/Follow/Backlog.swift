@@ -36,7 +36,16 @@ struct Backlog {
             else { return }
             // The copy of a session that is gone may still be there for a moment.
             let copy = Identifier("\(plan.slot.name)_backlog_\(source.processID)")
-            try source.query("SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, true)", plan.slot, copy)
+            // The last slot that is free is left to a comparison.
+            let copied = try source.query(
+                """
+                SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, true)
+                 WHERE (SELECT count(*) FROM pg_catalog.pg_replication_slots) + 1 < current_setting('max_replication_slots')::int
+                """,
+                plan.slot,
+                copy
+            )
+            guard !copied.isEmpty else { return }
             try move(copy, to: save(), on: source)
             guard try readShares(of: copy, least: plan.backlog, on: source) else { return }
             // A stream decodes again, too: for two gigabytes it would be silent for seconds. The first move makes the slot

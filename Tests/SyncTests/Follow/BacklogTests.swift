@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import Postgres
 import TestSupport
@@ -145,6 +146,25 @@ struct BacklogTests {
             try await execute(way.places.source, "ALTER DATABASE \(database) RESET ALL")
             #expect(queries == 0)
             #expect(try await way.differences() == [])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)), arguments: [(2, false), (3, true)])
+    func `a backlog leaves a slot free for a comparison`(slots: Int, isAsked: Bool) async throws {
+        let settings = ["max_replication_slots": String(slots)]
+        try await withServer(ServerConfiguration(settings: settings)) { source in
+            try await Way.with(tables: Self.tables, source: source.connection()) { way in
+                var way = way
+                way.backlog = 1
+                try await way.write(["INSERT INTO t SELECT i, 0 FROM generate_series(1, 1000) i"])
+                let queries = try await way.follow { [way] follower, _ in
+                    follower.release()
+                    try await way.settle(follower)
+                    return follower.state.stages.report.receive.queries
+                }
+                #expect((queries > 0) == isAsked)
+                #expect(try await way.differences() == [])
+            }
         }
     }
 }

@@ -20,16 +20,19 @@ struct Way: Sendable {
 
     /// Makes the tables on both servers, a publication of all of them, a slot, and the journal; then runs `body`.
     ///
-    /// `rows` fill both databases before the slot is made; `targetTables` are given when they differ from the source's.
+    /// `rows` fill both databases before the slot is made; `targetTables` are given when they differ from the source's;
+    /// `source` is another source than the one that tests share.
     static func with<Result>(
         tables: SQL,
         rows: SQL = "",
         targetTables: SQL? = nil,
+        source: ConnectionString? = nil,
         _ body: (Way) async throws -> Result
     ) async throws -> Result {
         try await Turns.ofServers.take {
-            try await withDatabasePair { places in
-                try await make(tables, rows, targetTables ?? tables, in: places, body)
+            try await withDatabasePair { pair in
+                let places = DatabasePair.Places(source: source ?? pair.source, target: pair.target)
+                return try await make(tables, rows, targetTables ?? tables, in: places, body)
             }
         }
     }
