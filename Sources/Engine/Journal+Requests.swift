@@ -35,14 +35,19 @@ extension Journal {
         return try row("id")
     }
 
-    /// Takes the oldest request that nobody has taken; nil when there is none.
-    public static func takeRequest(on connection: Connection) throws(PostgresError) -> Request? {
+    /// Takes the oldest request, of these kinds, that nobody has taken; nil when there is none.
+    public static func takeRequest(
+        of kinds: [String]? = nil,
+        on connection: Connection
+    ) throws(PostgresError) -> Request? {
         let row = try connection.query(
             """
             UPDATE martlet.request SET state = 'taken'
-             WHERE id = (SELECT id FROM martlet.request WHERE state = 'asked' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+             WHERE id = (SELECT id FROM martlet.request WHERE state = 'asked' AND ($1::text[] IS NULL OR kind = ANY ($1))
+                          ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING id, kind, arguments
-            """
+            """,
+            kinds
         ).first
         guard let row else { return nil }
         return Request(
@@ -50,6 +55,11 @@ extension Journal {
             kind: try row("kind"),
             arguments: Data(try row("arguments", as: String.self).utf8)
         )
+    }
+
+    /// Gives back what was taken, so that it can be taken anew.
+    public static func returnRequests(on connection: Connection) throws(PostgresError) {
+        try connection.execute("UPDATE martlet.request SET state = 'asked' WHERE state = 'taken'")
     }
 
     /// Whether somebody still waits for the answer to a request that was taken.

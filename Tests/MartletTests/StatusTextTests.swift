@@ -109,6 +109,7 @@ struct StatusTextTests {
     @Test func `an interruption says what is kept`() {
         #expect(MigrateCommand.interruption(in: .following, isOnce: false).contains("the source keeps its log"))
         #expect(!MigrateCommand.interruption(in: .loading, isOnce: true).contains("log"))
+        #expect(MigrateCommand.interruption(in: .loading, isOnce: true).contains("copies every table anew"))
     }
 
     @Test func `a comparison beside a stopped move says that what lags differs`() {

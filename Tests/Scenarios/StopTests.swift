@@ -23,6 +23,43 @@ struct StopTests {
         }
     }
 
+    /// What was received is on one disk alone, once the source may forget it.
+    @Test(.timeLimit(.minutes(5)))
+    func `moves that share a work directory leave each other's spools alone`() async throws {
+        let table: SQL = "CREATE TABLE t (id int PRIMARY KEY)"
+        try await withMove(of: table) { move in
+            try await withMove(of: table) { place in
+                let other = TestMove(source: place.source, target: place.target, directory: move.directory)
+                _ = try await move.run("migrate") { process in
+                    try await move.untilFollowing()
+                    try await move.must("pause")
+                    try await execute(move.source, "INSERT INTO t SELECT generate_series(1, 20000)")
+                    try await eventually("the source may forget it") {
+                        let slot: SQL = """
+                            SELECT confirmed_flush_lsn = pg_current_wal_lsn() FROM pg_replication_slots
+                             WHERE database = current_database()
+                            """
+                        return try await ask(move.source, slot) == "t"
+                    }
+                    kill(process, SIGKILL)
+                }
+                _ = try await other.run("migrate") { _ in
+                    try await other.untilFollowing()
+                    try await other.must("abort")
+                }
+                try await move.must("resume")
+                let migration = try await move.run("migrate") { _ in
+                    try await move.untilFollowing()
+                    try await move.mustBeEqual()
+                    try await move.must("abort")
+                }
+                #expect(migration.status == 0, "\(migration.error)")
+                let left = try FileManager.default.contentsOfDirectory(atPath: move.directory)
+                #expect(left.allSatisfy { $0.hasSuffix(".log") || $0.hasSuffix(".tables") }, "\(left)")
+            }
+        }
+    }
+
     private func stop(_ move: TestMove) async throws {
         let migration = try await move.run("migrate") { process in
             try await move.untilFollowing()

@@ -21,6 +21,8 @@ public struct Names: Sendable, Hashable {
     public var publication: Identifier { Identifier("martlet_\(id)") }
     /// The slot on the target that carries changes back after a cutover.
     public var reverseSlot: Identifier { Identifier("martlet_\(id)_reverse") }
+    /// The folder of spools and definitions in the work directory; other moves may use the same one.
+    var folder: String { "martlet_\(id)" }
     /// The slot that lives only as long as it takes to make a snapshot.
     public var temporarySlot: Identifier { Identifier("martlet_\(id)_snapshot") }
 }

@@ -83,7 +83,7 @@ extension Preflight.Options {
     /// The sessions that a move has on the source besides one for each job.
     var sourceSessions: Int { isOnce ? 2 : 5 }
     /// The sessions that it has on the target besides two for each job.
-    var targetSessions: Int { isOnce ? 3 : 7 }
+    var targetSessions: Int { isOnce ? 4 : 7 }
     /// How many jobs it is to have, as somebody has said, or as was chosen.
     var jobCount: Int { jobs ?? 2 }
 }

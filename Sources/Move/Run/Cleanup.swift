@@ -19,7 +19,7 @@ public struct Cleanup: Sendable {
     let endpoints: Endpoints
     let directory: URL
 
-    /// Prepares a clean-up; `directory` is the work directory, whose spools go too.
+    /// Prepares a clean-up; `directory` is the work directory, in which the move's folder goes too.
     public init(endpoints: Endpoints, directory: URL) {
         self.endpoints = endpoints
         self.directory = directory
@@ -58,27 +58,23 @@ public struct Cleanup: Sendable {
         }
     }
 
-    /// Removes the journal and the local spools.
+    /// Removes the journal, and what the move has in the work directory besides its log files.
     ///
     /// With `dropsCopy` the copied tables go as well, so that the target is as empty as before. A deadlock, with
     /// sessions of ours that still end or whoever looks at the tables, is no failure: then it tries again.
     public func removeJournal(dropsCopy: Bool) async throws {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { target in
             try target.keepEventTriggersQuiet()
+            let migration = try Journal.migration(on: target)
             // From this phase on there may be tables, all of them or some.
-            let phase = try Journal.migration(on: target)?.phase
-            if dropsCopy, let phase, phase != Phase.planned.rawValue {
+            if dropsCopy, let migration, migration.phase != Phase.planned.rawValue {
                 try await dropCopied(on: target)
                 while try target.query(MoveSQL.dropCopiedLargeObjects).first?("removed", as: Int.self) != 0 {}
             }
             try await Gate.patient.pass(target) { try Journal.remove(on: target) }
-        }
-        let leftovers = [
-            "spool-forward", "spool-reverse", "schema.dump", "schema.dump.pre-data.list", "schema.dump.post-data.list",
-        ]
-        for spool in leftovers {
             // What is not there need not be removed.
-            try? FileManager.default.removeItem(at: directory.appending(path: spool))
+            guard let migration else { return }
+            try? FileManager.default.removeItem(at: directory.appending(path: Names(id: migration.id).folder))
         }
     }
 

@@ -16,16 +16,22 @@ extension Conductor {
     /// Follows the source until something is asked that ends it.
     func follow() async throws -> Migration.Outcome? {
         let selection = try await run.sourceSelection()
-        if selection.maps.renames { try await renameBeforeFollowing(selection) }
+        if selection.maps.renames,
+            let outcome = try await unlessAborted({ try await renameBeforeFollowing(selection) })
+        {
+            return outcome
+        }
         if try await withJournal({ try Journal.migration(on: $0)?.hasConstraints }) == true {
             try await setAside(on: .target)
         }
         let (plan, schema) = try await forwardPlan(selection)
         let crossing = Crossing(run: run, direction: .forward, plan: plan, selection: selection)
         let decision = try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) {
-            follower in
+            follower -> Decision in
             run.monitor.watch(follower)
-            try await startApplying(follower, plan)
+            if let request = try await requestOfAbort(during: { try await startApplying(follower, plan) }) {
+                return .stop(.aborted, request)
+            }
             let decision = try await serve(follower, crossing)
             // Writers stand still: the stream that nobody needs any more ends after the other server is open.
             if case .crossed(let crossed, let request) = decision {
@@ -112,9 +118,46 @@ extension Conductor {
         try await makeConstraints()
     }
 
+    // MARK: Answering
+
+    /// Does a step before changes are applied; when the move is to be aborted meanwhile, gives the step up and does that.
+    func unlessAborted(_ step: @escaping @Sendable () async throws -> Void) async throws -> Migration.Outcome? {
+        guard let request = try await requestOfAbort(during: step) else { return nil }
+        run.monitor.watch(nil as Follower?)
+        try await endLoad(of: run.lease.run, source: run.endpoints.source, target: run.endpoints.target)
+        return try await stop(.aborted, request)
+    }
+
+    /// Nothing but the end of the move can be had before changes are applied; whatever else is asked waits for its turn.
+    private func requestOfAbort(
+        during step: @escaping @Sendable () async throws -> Void
+    ) async throws -> Journal.Request? {
+        try await withThrowingTaskGroup(of: Journal.Request?.self) { group in
+            defer { group.cancelAll() }
+            group.addTask {
+                try await step()
+                return nil
+            }
+            group.addTask {
+                try await withNeutralConnection(to: run.endpoints.target, application: "martlet requests") { journal in
+                    while true {
+                        if let request = try Journal.takeRequest(of: ["abort"], on: journal) {
+                            run.monitor.event("asked for \(Ask.title(request.kind, arguments: request.arguments))")
+                            return request
+                        }
+                        try await Task.sleep(for: .milliseconds(200))
+                    }
+                }
+            }
+            return try await group.next() ?? nil
+        }
+    }
+
     /// Does what other terminals ask, until that ends the stream.
     private func serve(_ follower: Follower, _ crossing: Crossing) async throws -> Decision {
         try await withNeutralConnection(to: run.endpoints.target, application: "martlet requests") { journal in
+            // One that was taken in the moment when the step before had ended.
+            try Journal.returnRequests(on: journal)
             var nextLook = ContinuousClock.now
             while true {
                 tell(of: follower)

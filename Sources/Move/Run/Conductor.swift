@@ -19,7 +19,8 @@ struct Conductor: Sendable {
             monitor.enter(phase, id: run.names.id)
             monitor.isSwitching = [.cuttingOver, .rollingBack, .rolledBack].contains(phase)
             switch phase {
-            case .planned, .loading: try await load(isNew: phase == .planned)
+            case .planned, .loading:
+                outcome = try await unlessAborted { try await load(isNew: phase == .planned) }
             case .following: outcome = try await follow()
             case .cuttingOver: _ = try await undoCutover()
             case .reversing: outcome = try await reverse()

@@ -13,6 +13,7 @@ struct Run: Sendable {
     let monitor: Monitor
     let throttle: Throttle
     let stages: Stages
+    /// The work directory, of which other moves may use other folders.
     let directory: URL
     /// What sessions speak that copy and follow the source.
     let encoding: String
@@ -21,8 +22,10 @@ struct Run: Sendable {
     let sourceMajor: Int
 
     var steps: SchemaSteps {
-        SchemaSteps(endpoints: endpoints, options: options, names: names, directory: directory)
+        SchemaSteps(endpoints: endpoints, options: options, names: names, directory: folder)
     }
+
+    private var folder: URL { directory.appending(path: names.folder) }
 
     /// Reads the tables of a move as they are on the source.
     func sourceSelection() async throws -> Selection {
@@ -67,7 +70,7 @@ struct Run: Sendable {
             confirmation: options.confirmation,
             encoding: encoding,
             sessionRole: options.sessionRoles.target,
-            spoolDirectory: directory.appending(path: "spool-forward"),
+            spoolDirectory: folder.appending(path: "spool-forward"),
             maps: isRenamed ? selection.maps : selection.maps.unrenamed
         )
     }
@@ -88,7 +91,7 @@ struct Run: Sendable {
             confirmation: .applied,
             encoding: reverseEncoding,
             sessionRole: options.sessionRoles.source,
-            spoolDirectory: directory.appending(path: "spool-reverse"),
+            spoolDirectory: folder.appending(path: "spool-reverse"),
             maps: selection.maps
         )
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Postgres
 
-/// The folder of spools and log files, made before a move touches a server.
+/// The folder of log files, and of a folder for each move's spools and definitions; made before a move touches a server.
 struct WorkDirectory {
     let url: URL
     /// The folders that were not there before, the outermost first.

@@ -115,6 +115,16 @@ public struct WorkRun: Sendable {
         } catch let error as PostgresError where error.isConnectionLoss && !Task.isCancelled {
             tell("\(error.message); joining again")
             return error == LoadWorker.noSnapshot ? .lacksSnapshot : .lost
+        } catch let error as PostgresError where !Task.isCancelled {
+            // Whoever aborts a move drops its tables, and then its journal.
+            guard try await hasEnded() else { throw error }
+            return .loadIsOver
+        }
+    }
+
+    private func hasEnded() async throws -> Bool {
+        try await withNeutralConnection(to: endpoints.target, application: "martlet work") {
+            try !Journal.exists(on: $0)
         }
     }
 

@@ -21,6 +21,11 @@ struct SchemaSteps: Sendable {
         schema.keepsTablespaces = try await withNeutralConnection(to: endpoints.source) { source in
             try await withNeutralConnection(to: endpoints.target) { try Self.hasTablespaces(of: source, $0) }
         }
+        try FileManager.default.createDirectory(
+            at: directory,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
         let rights = try await RestoreRights.read(endpoints)
         let archive = rights.archive(
             try await SchemaArchive.dump(

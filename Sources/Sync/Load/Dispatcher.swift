@@ -1,6 +1,6 @@
 import Engine
 import Foundation
-import Postgres
+public import Postgres
 
 /// Gives pieces of a load to martlets on other machines, and takes them back from those that fall silent.
 ///
@@ -86,6 +86,14 @@ struct Dispatcher: Sendable {
     /// First its backends end, so that no transaction of theirs is in the middle of its commit for long; then the claims are
     /// withdrawn, which waits for such a one. Only when that has succeeded may anybody else get a piece of them.
     func cutOff(_ worker: Int, on journal: Connection) async throws -> [Int] {
+        try await Self.cutOff(worker, on: journal, source: source)
+    }
+
+    fileprivate static func cutOff(
+        _ worker: Int,
+        on journal: Connection,
+        source: ConnectionString
+    ) async throws -> [Int] {
         try Journal.end(worker, on: journal)
         let backends = try Journal.backends(of: worker, on: journal)
         let end = ContinuousClock.now + .seconds(5)
@@ -100,6 +108,18 @@ struct Dispatcher: Sendable {
             }
         }
         return claims
+    }
+}
+
+/// Ends the load of a run for all who help with it: nobody gets a piece of it any more, and who has one is cut off.
+///
+/// - Throws: when a server cannot be reached, or does not let us end the sessions of a worker.
+public func endLoad(of run: Int, source: ConnectionString, target: ConnectionString) async throws {
+    try await withNeutralConnection(to: target, application: "martlet workers") { journal in
+        try Journal.closeLoad(of: run, on: journal)
+        for worker in try Journal.workers(of: run, known: [], on: journal) {
+            _ = try await Dispatcher.cutOff(worker.id, on: journal, source: source)
+        }
     }
 }
 

@@ -140,9 +140,11 @@ struct EndOfMove {
         guard let phase, isAllowed(phase) else {
             throw PostgresError(
                 "cannot \(kind) a move that is \(phase?.title ?? migration.phase)",
-                hint: kind == "abort"
-                    ? "The application may be on the new server: use martlet rollback, or martlet finish."
-                    : "Bring the application over with martlet cutover first, or give up with martlet abort."
+                hint: phase == .copied
+                    ? "The copy is complete, and nothing follows: martlet finish removes the journal, and leaves the tables."
+                    : kind == "abort"
+                        ? "The application may be on the new server: use martlet rollback, or martlet finish."
+                        : "Bring the application over with martlet cutover first, or give up with martlet abort."
             )
         }
     }

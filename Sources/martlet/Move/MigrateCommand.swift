@@ -158,10 +158,12 @@ struct MigrateCommand: Command {
 
     /// What somebody must know who has stopped a move.
     static func interruption(in phase: Phase, isOnce: Bool) -> String {
+        if phase == .loading, isOnce {
+            return "stopped; the source was only read: the same command copies every table anew, from a new snapshot"
+        }
         let kept =
             switch phase {
             case .planned, .rolledBack, .switched, .copied: ""
-            case .loading where isOnce: ""
             case .loading, .following, .cuttingOver:
                 "; the source keeps its log for the slot until the move goes on, or martlet abort ends it"
             case .reversing, .rollingBack:

@@ -85,12 +85,11 @@ struct LargeRowFaultTests {
     }
 
     private static func spoolSize(of move: TestMove) -> Int {
-        let directory = URL(filePath: move.directory + "/spool-forward")
         // A file may go while it is looked at.
-        let files = try? FileManager.default.contentsOfDirectory(
-            at: directory,
+        let files = FileManager.default.enumerator(
+            at: URL(filePath: move.directory),
             includingPropertiesForKeys: [.fileSizeKey]
-        )
+        )?.compactMap { $0 as? URL }.filter { $0.pathExtension == "spool" }
         return (files ?? []).reduce(0) { sum, file in
             sum + ((try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0)
         }

@@ -43,6 +43,23 @@ struct PauseTests {
         }
     }
 
+    /// Nobody has to wait for the end of a copy that is not wanted any more.
+    @Test(.timeLimit(.minutes(5)), arguments: [[], ["--once"]], [true, false])
+    func `a copy can be aborted in the middle, paused or not`(options: [String], isPaused: Bool) async throws {
+        try await withMove(of: Self.rows) { move in
+            let migration = try await move.run("migrate", options + ["--max-rate", "500kB"]) { _ in
+                try await eventually("rows are copied") { try await bytes(move) > 1_000_000 }
+                if isPaused { try await move.must("pause") }
+                let aborted = try await move.must("abort")
+                #expect(aborted.output.hasSuffix("aborted\n"), "\(aborted.output)")
+            }
+            #expect(migration.status == 0, "\(migration.error)")
+            #expect(migration.error.contains("asked for the end of the move (abort)"))
+            #expect(try await move.leftovers() == "")
+            #expect(try await ask(move.target, "SELECT to_regclass('t')") == nil)
+        }
+    }
+
     @Test(.timeLimit(.minutes(5)))
     func `changes are received and not applied while a move is paused, and no switch begins`() async throws {
         try await withMove(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in

@@ -56,6 +56,21 @@ struct WorkTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `an abort does not wait for a worker that is in the middle of a table`() async throws {
+        try await withMoveFromOwnServer(of: SharedLoad.tables) { move in
+            let load = SharedLoad(move: move)
+            let (leader, worker) = try await load.run(worker: move.stopping(at: "work copied")) { processes in
+                try await TestMove.untilStopped(processes.worker)
+                try await move.must("abort")
+                kill(processes.worker, SIGCONT)
+            }
+            #expect(leader.status == 0, "\(leader.error)")
+            #expect(worker.status == 0, "\(worker.error)")
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
     /// The process stands still with the rows in an open transaction, is given up, and wakes up when others have copied them.
     @Test(.timeLimit(.minutes(5)), arguments: ["work given", "work copied", "work noted", "work built"])
     func `a worker that was given up cannot commit`(milestone: String) async throws {
