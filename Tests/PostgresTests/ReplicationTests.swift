@@ -135,24 +135,30 @@ struct ReplicationTests {
             var position = LSN.zero
             var keepalives = 0
             let deadline = ContinuousClock.now + .seconds(60)
-            while !isDone(kinds) || keepalives == 0 {
-                guard ContinuousClock.now < deadline else { throw PostgresError("streamed only \(kinds)") }
-                _ = try stream.receive(timeout: 100) { message throws(PostgresError) in
-                    switch message {
-                    case .change(_, let payload):
-                        kinds.append(Character(UnicodeScalar(payload[0])))
-                        // 'C', flags, start of the commit record, end of the transaction.
-                        if payload[0] == UInt8(ascii: "C") {
-                            let end = payload.loadUnaligned(fromByteOffset: 10, as: UInt64.self)
-                            position = LSN(UInt64(bigEndian: end))
+            func receive(until isEnough: () -> Bool) throws {
+                while !isEnough() {
+                    guard ContinuousClock.now < deadline else { throw PostgresError("streamed only \(kinds)") }
+                    _ = try stream.receive(timeout: 100) { message throws(PostgresError) in
+                        switch message {
+                        case .change(_, let payload):
+                            kinds.append(Character(UnicodeScalar(payload[0])))
+                            // 'C', flags, start of the commit record, end of the transaction.
+                            if payload[0] == UInt8(ascii: "C") {
+                                let end = payload.loadUnaligned(fromByteOffset: 10, as: UInt64.self)
+                                position = LSN(UInt64(bigEndian: end))
+                            }
+                        case .piece: break
+                        case .keepalive:
+                            keepalives += 1
                         }
-                    case .piece: break
-                    case .keepalive:
-                        keepalives += 1
                     }
                 }
             }
-            try stream.sendStatus(received: position, flushed: position)
+            try receive { isDone(kinds) && keepalives > 0 }
+            let before = keepalives
+            try stream.sendStatus(received: position, flushed: position, wantsReply: true)
+            // Who goes with something unread takes along what the server has not read yet.
+            try receive { keepalives > before }
             return (kinds, position)
         }
     }
