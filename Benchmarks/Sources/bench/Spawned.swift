@@ -22,6 +22,14 @@ final class Spawned {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, log, 1)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Threads of libdispatch block most signals, and a child would inherit that: pgbench would not hear its alarm.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let words: [String] = ["sh", "-c", command]
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
@@ -29,7 +37,7 @@ final class Spawned {
             for text in arguments + variables { free(text) }
         }
         var process: pid_t = 0
-        let failure = posix_spawn(&process, "/bin/sh", &actions, nil, &arguments, &variables)
+        let failure = posix_spawn(&process, "/bin/sh", &actions, &attributes, &arguments, &variables)
         guard failure == 0 else { throw Failure("could not start sh: \(String(cString: strerror(failure)))") }
         self.process = process
     }
