@@ -57,11 +57,6 @@ extension Journal {
         )
     }
 
-    /// Gives back what was taken, so that it can be taken anew.
-    public static func returnRequests(on connection: Connection) throws(PostgresError) {
-        try connection.execute("UPDATE martlet.request SET state = 'asked' WHERE state = 'taken'")
-    }
-
     /// Whether somebody still waits for the answer to a request that was taken.
     public static func isWanted(_ request: Request, on connection: Connection) throws(PostgresError) -> Bool {
         try !connection.query(

@@ -117,7 +117,7 @@ public struct WorkRun: Sendable {
             return error == LoadWorker.noSnapshot ? .lacksSnapshot : .lost
         } catch let error as PostgresError where !Task.isCancelled {
             // Whoever aborts a move drops its tables, and then its journal.
-            guard try await hasEnded() else { throw error }
+            guard (try? await hasEnded()) == true else { throw error }
             return .loadIsOver
         }
     }
