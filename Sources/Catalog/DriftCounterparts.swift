@@ -56,7 +56,7 @@ extension Drift {
             let isPlain =
                 schema.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "_") }
                 && schema.first?.isNumber == false
-            return isPlain ? schema : "\"\(schema.replacing("\"", with: "\"\""))\""
+            return isPlain ? schema : Identifier(schema).quoted
         }
     }
 }

@@ -109,4 +109,19 @@ import Testing
         let found = try await comparison().compareKeys([table: .keys(many)], isBinary: true).tables[0]
         #expect(found.differences.keys == [.init(key: ["id": "99996"], kind: .different)])
     }
+
+    /// What Swift takes for one character: a line's two end characters, a backslash with an accent after it.
+    @Test func `a key is listed as COPY writes it`() async throws {
+        let keys = ["a\r\nb": "a\\r\\nb", "c\\\u{301}": "c\\\u{301}", "d\\\\": "d\\\\", "e\t\u{301}": "e\\t\u{301}"]
+        try await onBoth("CREATE TABLE t (id text PRIMARY KEY)")
+        try await withConnection(to: DatabasePair.current.source) { source in
+            for key in keys.keys { _ = try source.query("INSERT INTO t VALUES ($1)", key) }
+        }
+        let everything = try await comparison().compareKeys([table: .everything], isBinary: true).tables[0]
+        let all = try await compare().tables[0]
+        for found in [everything, all] {
+            let listed = found.differences.keys.compactMap { $0.key["id"] }
+            #expect(Set(listed.map { Array($0.utf8) }) == Set(keys.values.map { Array($0.utf8) }))
+        }
+    }
 }

@@ -52,56 +52,64 @@ struct ColumnExpression {
 
     // MARK: Words
 
+    /// Reads Unicode scalars: to Swift a quote and an accent after it are one character, which is no quote.
     private static func tokens(_ text: String) throws(PostgresError) -> [Token] {
         var tokens: [Token] = []
-        var rest = text[...]
-        while let character = rest.first {
-            if character.isWhitespace {
+        var rest = text.unicodeScalars[...]
+        while let scalar = rest.first {
+            if scalar.properties.isWhitespace {
                 rest = rest.dropFirst()
-            } else if character == "'" {
+            } else if scalar == "'" {
                 tokens.append(.text(try quoted(&rest, text)))
-            } else if character == "$" {
+            } else if scalar == "$" {
                 let name = rest.dropFirst().prefix(while: isWord)
                 guard !name.isEmpty else { throw refusal(text) }
                 tokens.append(.column(String(name)))
                 rest = rest[name.endIndex...]
-            } else if character.isASCII, character.isNumber {
-                let digits = rest.prefix { $0.isASCII && $0.isNumber }
+            } else if isDigit(scalar) {
+                let digits = rest.prefix(while: isDigit)
                 rest = rest[digits.endIndex...]
-                guard let number = Int64(digits), rest.first != "." else { throw refusal(text) }
+                guard let number = Int64(String(digits)), rest.first != "." else { throw refusal(text) }
                 tokens.append(.number(number))
-            } else if isWord(character) {
+            } else if isWord(scalar) {
                 let word = rest.prefix(while: isWord)
-                tokens.append(.word(word.lowercased()))
+                tokens.append(.word(String(word).lowercased()))
                 rest = rest[word.endIndex...]
-            } else if rest.hasPrefix("||") {
+            } else if rest.starts(with: "||".unicodeScalars) {
                 tokens.append(.symbol("||"))
                 rest = rest.dropFirst(2)
-            } else if "+-*(),".contains(character) {
-                tokens.append(.symbol(String(character)))
+            } else if "+-*(),".unicodeScalars.contains(scalar) {
+                tokens.append(.symbol(String(scalar)))
                 rest = rest.dropFirst()
             } else {
-                throw refusal(text, "\"\(character)\" is not known.")
+                throw refusal(text, "\"\(scalar)\" is not known.")
             }
         }
         return tokens
     }
 
-    private static func isWord(_ character: Character) -> Bool {
-        character.isLetter || character.isNumber || character == "_"
+    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
+
+    /// As in SQLite, where whatever is not ASCII may be in a name.
+    private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "_": true
+        default: !scalar.isASCII && !scalar.properties.isWhitespace
+        }
     }
 
-    private static func quoted(_ rest: inout Substring, _ text: String) throws(PostgresError) -> String {
-        var content = ""
+    private static func quoted(
+        _ rest: inout Substring.UnicodeScalarView,
+        _ text: String
+    ) throws(PostgresError) -> String {
+        var content = String.UnicodeScalarView()
         rest = rest.dropFirst()
-        while let character = rest.popFirst() {
-            guard character == "'" else {
-                content.append(character)
-                continue
+        while let scalar = rest.popFirst() {
+            if scalar == "'" {
+                guard rest.first == "'" else { return String(content) }
+                rest = rest.dropFirst()
             }
-            guard rest.first == "'" else { return content }
-            content.append("'")
-            rest = rest.dropFirst()
+            content.append(scalar)
         }
         throw refusal(text, "A quote is open.")
     }

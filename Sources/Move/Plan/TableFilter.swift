@@ -8,41 +8,34 @@ public import Postgres
 public struct TableFilter: Sendable, Hashable {
     /// A pattern of a table's name.
     public struct Pattern: Sendable, Hashable {
-        /// A character that must be there, or a place for others.
-        private enum Step: Sendable, Hashable {
-            case exactly(Character)
-            case one
-            case any
-        }
-
         /// As the operator wrote it.
         let text: String
-        private let schema: [Step]?
-        private let name: [Step]
+        private let schema: Wildcards?
+        private let name: Wildcards
 
         /// Reads a pattern.
         ///
         /// - Throws: when there is nothing in it, when a quote is open, or when it has more than two parts.
         public init(_ text: String) throws(PostgresError) {
-            var parts: [[Step]] = [[]]
+            var parts = [Wildcards()]
             var isQuoted = false
             // A quote right after a closing one stands for itself, as in SQL.
             var hasJustClosed = false
-            for character in text {
-                if character == "\"" {
-                    if hasJustClosed { parts[parts.count - 1].append(.exactly("\"")) }
+            for scalar in text.unicodeScalars {
+                if scalar == "\"" {
+                    if hasJustClosed { parts[parts.count - 1].steps.append(.exactly("\"")) }
                     hasJustClosed = isQuoted
                     isQuoted.toggle()
                     continue
                 }
                 hasJustClosed = false
-                if character == ".", !isQuoted {
-                    parts.append([])
+                if scalar == ".", !isQuoted {
+                    parts.append(Wildcards())
                 } else {
-                    parts[parts.count - 1].append(Self.step(character, isQuoted: isQuoted))
+                    parts[parts.count - 1].steps.append(Self.step(scalar, isQuoted: isQuoted))
                 }
             }
-            guard !isQuoted, parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }) else {
+            guard !isQuoted, parts.count <= 2, parts.allSatisfy({ !$0.steps.isEmpty }) else {
                 throw PostgresError(
                     "could not understand the table pattern \"\(text)\"",
                     hint: "Write table or schema.table; * stands for any characters, ? for one, and a part that has "
@@ -56,47 +49,14 @@ public struct TableFilter: Sendable, Hashable {
 
         /// Whether a table's name is as the pattern says.
         public func matches(_ table: QualifiedName) -> Bool {
-            if let schema, !Self.match(schema[...], table.schema[...]) { return false }
-            return Self.match(name[...], table.name[...])
+            schema?.matches(table.schema) != false && name.matches(table.name)
         }
 
-        private static func step(_ character: Character, isQuoted: Bool) -> Step {
-            switch character {
+        private static func step(_ scalar: Unicode.Scalar, isQuoted: Bool) -> Wildcards.Step {
+            switch scalar {
             case "*" where !isQuoted: .any
             case "?" where !isQuoted: .one
-            default: .exactly(character)
-            }
-        }
-
-        /// Goes back to the last star when something does not fit: linear in memory, at worst quadratic in time.
-        private static func match(_ steps: ArraySlice<Step>, _ text: Substring) -> Bool {
-            var steps = steps
-            var text = text
-            var retry: (steps: ArraySlice<Step>, text: Substring)?
-            while true {
-                if case .any? = steps.first {
-                    steps = steps.dropFirst()
-                    retry = (steps, text)
-                } else if let character = text.first, fits(steps.first, character) {
-                    steps = steps.dropFirst()
-                    text = text.dropFirst()
-                } else if steps.isEmpty, text.isEmpty {
-                    return true
-                } else if let last = retry, !last.text.isEmpty {
-                    retry = (last.steps, last.text.dropFirst())
-                    steps = last.steps
-                    text = last.text.dropFirst()
-                } else {
-                    return false
-                }
-            }
-        }
-
-        private static func fits(_ step: Step?, _ character: Character) -> Bool {
-            switch step {
-            case .exactly(let wanted): wanted == character
-            case .one: true
-            case .any, nil: false
+            default: .exactly(scalar)
             }
         }
     }

@@ -43,17 +43,17 @@ struct DatabaseSetting: Sendable, Hashable {
     static func elements(of list: String) -> [String] {
         var elements = [""]
         var isQuoted = false
-        var last: Character?
-        for character in list {
-            if character == "\"" {
+        var last: Unicode.Scalar?
+        for scalar in list.unicodeScalars {
+            if scalar == "\"" {
                 if !isQuoted, last == "\"" { elements[elements.count - 1].append("\"") }
                 isQuoted.toggle()
-            } else if character == ",", !isQuoted {
+            } else if scalar == ",", !isQuoted {
                 elements.append("")
-            } else if isQuoted || character != " " {
-                elements[elements.count - 1].append(character)
+            } else if isQuoted || scalar != " " {
+                elements[elements.count - 1].unicodeScalars.append(scalar)
             }
-            last = character
+            last = scalar
         }
         return elements
     }

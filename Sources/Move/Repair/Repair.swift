@@ -168,7 +168,7 @@ extension TableVerdict {
         differences.complete && !differences.keys.isEmpty && differences.keys.count == differences.count
             && differences.keys.allSatisfy { key in
                 // Control characters are written as COPY does, a backslash as it is: then the one cannot be told from the other.
-                !key.key.isEmpty && !key.key.values.contains { $0.contains("\\") }
+                !key.key.isEmpty && !key.key.values.contains { $0.unicodeScalars.contains("\\") }
             }
     }
 }

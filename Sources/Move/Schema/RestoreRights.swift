@@ -81,10 +81,19 @@ struct RestoreRights: Sendable {
 
     /// Has owners grant, where pg_dump grants as the one who has granted.
     ///
-    /// There is nothing else in these statements than names, each on one line.
-    private static func withoutGrantors(_ script: SQL) -> SQL {
+    /// There is nothing else in these statements than names in double quotes, which may go over several lines, and
+    /// comments of one line.
+    static func withoutGrantors(_ script: SQL) -> SQL {
+        var isInName = false
         let lines = script.text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
-            !line.hasPrefix("SET SESSION AUTHORIZATION ") && !line.hasPrefix("RESET SESSION AUTHORIZATION;")
+            if !isInName {
+                if line.hasPrefix("--") { return true }
+                if line.hasPrefix("SET SESSION AUTHORIZATION ") || line.hasPrefix("RESET SESSION AUTHORIZATION;") {
+                    return false
+                }
+            }
+            if !line.unicodeScalars.count(where: { $0 == "\"" }).isMultiple(of: 2) { isInName.toggle() }
+            return true
         }
         return SQL(trusting: lines.joined(separator: "\n"))
     }

@@ -31,24 +31,46 @@ struct RowLines: Sendable {
 
     /// Adds a row of a result: the key's columns, then the number.
     mutating func add(row: Row) throws {
-        let fields = (0..<row.count).map { Self.escaped(row.text($0)) }
-        let line = Array(fields.joined(separator: "\t").utf8)
+        var line: [UInt8] = []
+        for place in 0..<row.count {
+            if place > 0 { line.append(UInt8(ascii: "\t")) }
+            Self.write(row.text(place), &line)
+        }
         try line.withUnsafeBytes { try add(line: $0) }
     }
 
-    private static func escaped(_ text: String?) -> String {
-        guard let text else { return "\\N" }
-        return text.replacing("\\", with: "\\\\").replacing("\t", with: "\\t").replacing("\n", with: "\\n")
-            .replacing("\r", with: "\\r")
+    /// Byte by byte: to Swift a line's two end characters are one, and a backslash with an accent after it is none.
+    private static func write(_ text: String?, _ line: inout [UInt8]) {
+        guard let text else { return line.append(contentsOf: "\\N".utf8) }
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\\"): line.append(contentsOf: "\\\\".utf8)
+            case UInt8(ascii: "\t"): line.append(contentsOf: "\\t".utf8)
+            case UInt8(ascii: "\n"): line.append(contentsOf: "\\n".utf8)
+            case UInt8(ascii: "\r"): line.append(contentsOf: "\\r".utf8)
+            default: line.append(byte)
+            }
+        }
     }
 
     /// A key's values by column name; control characters stay as COPY writes them.
     static func values(of key: UnsafeRawBufferPointer, columns: [Identifier]) -> [String: String] {
         let fields = key.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
         return Dictionary(
-            zip(columns, fields).map { ($0.name, String(decoding: $1, as: UTF8.self).replacing("\\\\", with: "\\")) },
+            zip(columns, fields).map { ($0.name, value(of: $1)) },
             uniquingKeysWith: { first, _ in first }
         )
+    }
+
+    private static func value(of field: Slice<UnsafeRawBufferPointer>) -> String {
+        let backslash = UInt8(ascii: "\\")
+        var bytes: [UInt8] = []
+        var rest = field
+        while let byte = rest.popFirst() {
+            bytes.append(byte)
+            if byte == backslash, rest.first == backslash { rest = rest.dropFirst() }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

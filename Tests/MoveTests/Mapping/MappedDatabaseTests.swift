@@ -207,4 +207,16 @@ struct MappedDatabaseTests {
             #expect(try await ask(source, #"SELECT made FROM "Test"."Actor""#) == value, "\(text)")
         }
     }
+
+    @Test(.databasePair) func `a text in an expression is that text`() async throws {
+        let table = try #require(try await schema().table(named: QualifiedName(schema: "Test", name: "Actor")))
+        try await withConnection(to: DatabasePair.current.source) { source in
+            for value in HostileTexts.values {
+                let text = "'\(HostileTexts.doublingQuotes(of: value))'"
+                let sql = try ColumnExpression(text, of: table, removed: []).sql
+                let found = try source.query("SELECT \(sql)").first?.text(0)
+                #expect(found?.utf8.elementsEqual(value.utf8) == true, "\(value.debugDescription)")
+            }
+        }
+    }
 }

@@ -11,7 +11,9 @@ struct TableFilterTests {
         ("*a*b*c", "p", "xaybzc", true), ("*a*b*c", "p", "xaybzcd", false), ("*", "p", "", true),
         ("**", "p", "x", true), ("*ab", "p", "aab", true), ("\"a.b\"", "p", "a.b", true), ("\"*\"", "p", "x", false),
         ("\"s 1\".\"say \"\"hi\"\"\"", "s 1", "say \"hi\"", true), ("?", "p", "🐘", true),
-        ("Orders", "p", "orders", false),
+        ("Orders", "p", "orders", false), ("\"a\"\"\u{301}\"", "p", "a\"\u{301}", true),
+        ("s.\u{301}r", "s", "\u{301}r", true),
+        ("\u{e9}", "p", "e\u{301}", false), ("*\"\u{301}x\"", "p", "\u{301}x", true),
         ("a*", "p", String(repeating: "a", count: 63), true),
     ])
     func `a pattern takes names as it says`(pattern: String, schema: String, name: String, isTaken: Bool) throws {

@@ -134,6 +134,7 @@ struct ComparisonTests {
 
     @Test(arguments: [
         ("\"$user\", public", "'$user', 'public'"), ("", "''"), ("\"a, \"\"b\"", "'a, \"b'"), ("\"\", x", "'', 'x'"),
+        ("\"\u{301}r\",\u{301}x", "'\u{301}r', '\u{301}x'"),
     ])
     func `a list of names is set name by name`(value: String, list: String) {
         let setting = DatabaseSetting(role: "it's", name: "search_path", value: value)

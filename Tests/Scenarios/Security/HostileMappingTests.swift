@@ -53,7 +53,7 @@ struct HostileMappingTests {
                         at("%"),
                         [
                             "rule-action": "add-column", "value": added + "\"",
-                            "expression": "'\(left.replacing("'", with: "''"))' || $AR_M_SOURCE_TABLE_NAME",
+                            "expression": "'\(HostileTexts.doublingQuotes(of: left))' || $AR_M_SOURCE_TABLE_NAME",
                             "data-type": ["type": "string", "length": 2000],
                         ]
                     ),

@@ -29,6 +29,11 @@ public enum HostileTexts {
         String(repeating: "'\\\"", count: 5000),
     ]
 
+    /// A text between quotes, as SQL and SQLite write it: not by characters, which may be a quote and its accent.
+    public static func doublingQuotes(of text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.flatMap { $0 == "'" ? [$0, $0] : [$0] }))
+    }
+
     /// Makes a statement on the server, which does the quoting, so that ours is not tested by itself.
     ///
     /// `pattern`: as `format()` takes it, `%1$I` for the first of `texts` as a name and `%1$L` as a value.
