@@ -16,6 +16,7 @@ enum MoveSQL {
     static let publicSchema = text(PackageResources.public_schema_sql)
     static let withoutIdentity = text(PackageResources.without_identity_sql)
     static let largeObjects = text(PackageResources.large_objects_sql)
+    static let changedLargeObjects = text(PackageResources.changed_large_objects_sql)
     static let largeObjectDigests = text(PackageResources.large_object_digests_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

@@ -37,6 +37,8 @@ struct Crossing: Sendable {
         var reverseSchema: Schema
         /// What both servers hold, so that it need not be read behind the fence.
         var catalogs: Comparison.Catalogs
+        /// The large objects that were made equal before the fence.
+        var objects: LargeObjects.Mark
     }
 
     static let reverseSlotKind = "reverse slot"
@@ -66,13 +68,16 @@ struct Crossing: Sendable {
             throw PostgresError("cannot \(direction.action) now", detail: obstacles.joined(separator: "; ") + ".")
         }
         var report = CutoverReport(direction: direction.rawValue)
+        let objects: LargeObjects.Mark
         do {
-            try await report.measure("compare", isDowntime: false) { try await approach(follower, ask, journal) }
+            objects = try await report.measure("compare", isDowntime: false) {
+                try await approach(follower, ask, journal)
+            }
         } catch {
             follower.stopListening()
             throw error
         }
-        var crossed = try await prepareWayBack(report, ask, journal)
+        var crossed = try await prepareWayBack(report, objects, ask, journal)
         run.monitor.isSwitching = true
         do {
             try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
@@ -144,16 +149,31 @@ struct Crossing: Sendable {
     }
 
     /// Compares everything once, then what changes meanwhile, until little is left to be compared behind the fence.
-    private func approach(_ follower: Follower, _ ask: Ask.Switch, _ journal: Connection) async throws {
+    private func approach(
+        _ follower: Follower,
+        _ ask: Ask.Switch,
+        _ journal: Connection
+    ) async throws -> LargeObjects.Mark {
         let changed = try await withNeutralConnection(to: left) { try partitions.changedTables(on: $0) }
         // Changed keys are noted only since a comparison that found no difference.
         if !ask.isSinceVerify || !follower.isListening || !changed.isEmpty {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
+        let objects = try await makeLargeObjectsEqual()
         for round in 1...5 where follower.changedRows > 20_000 || round == 1 {
             run.monitor.activity("comparing what changed, round \(round)")
             try await verifyChanged(follower)
+        }
+        return objects
+    }
+
+    private func makeLargeObjectsEqual() async throws -> LargeObjects.Mark {
+        run.monitor.activity("comparing large objects")
+        return try await withNeutralConnection(to: left) { server in
+            try await withNeutralConnection(to: entered) { other in
+                try await run.largeObjects("copying large objects that have changed").copy(from: server, to: other)
+            }
         }
     }
 
@@ -168,6 +188,7 @@ struct Crossing: Sendable {
     /// has little to read.
     private func prepareWayBack(
         _ report: CutoverReport,
+        _ objects: LargeObjects.Mark,
         _ ask: Ask.Switch,
         _ journal: Connection
     ) async throws -> Crossed {
@@ -178,7 +199,8 @@ struct Crossing: Sendable {
             reverseStart: .zero,
             reverseSelection: target,
             reverseSchema: selection.schema,
-            catalogs: try await catalogs()
+            catalogs: try await catalogs(),
+            objects: objects
         )
         guard direction == .forward else { return crossed }
         run.monitor.activity("preparing the way back")
@@ -306,7 +328,8 @@ struct Crossing: Sendable {
                     if let table = follower.standing.first { throw table.error }
                 }
                 crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
-                    try await LargeObjects(options: run.options.schema).copy(from: server, to: other)
+                    let objects = LargeObjects(options: run.options.schema, jobs: run.options.jobs)
+                    try await objects.copy(from: server, to: other, since: crossed.objects)
                     return try sequences.setAll()
                 }
                 let changed = follower.takeChangedKeys()

@@ -260,7 +260,8 @@ struct Conductor: Sendable {
             try await withNeutralConnection(to: endpoints.source) { source in
                 var sequences = try SequenceCopy(from: source, to: target, maps: selection.maps)
                 try sequences.setAll()
-                try await LargeObjects(options: run.options.schema).copy(from: source, to: target)
+                let objects = run.largeObjects("copying large objects")
+                _ = try await run.throttle.whileUsed { try await objects.copy(from: source, to: target) }
             }
         }
     }

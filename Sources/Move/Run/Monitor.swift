@@ -151,6 +151,12 @@ public final class Monitor: Sendable {
         event(text)
     }
 
+    /// Shows how many bytes of an activity are done, without an event.
+    func progress(of activity: String, _ done: Int, of all: Int) {
+        let text = "\(activity): \(Finding.bytes(done)) of \(Finding.bytes(all))"
+        state.withLock { $0.report.activity = text }
+    }
+
     func waiting(_ text: String?) {
         let isNew = state.withLock { state in
             defer { state.report.waiting = text }

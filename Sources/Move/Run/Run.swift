@@ -40,6 +40,13 @@ struct Run: Sendable {
         }
     }
 
+    /// The large objects, which are copied while `activity` is shown with how far it is.
+    func largeObjects(_ activity: String) -> LargeObjects {
+        LargeObjects(options: options.schema, jobs: options.jobs, throttle: throttle) { [monitor] done, all in
+            monitor.progress(of: activity, done, of: all)
+        }
+    }
+
     /// The stream from the source to the target.
     ///
     /// `isRenamed`: whether the target's tables have got their names.

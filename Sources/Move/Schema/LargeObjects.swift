@@ -1,15 +1,26 @@
 import Catalog
+import Engine
 import Postgres
+import Synchronization
 
 /// The large objects of a database, which are in no stream: they are compared by content, and copied where they differ.
 struct LargeObjects {
+    /// What a pass has made equal, so that the next one looks only at what was changed since.
+    struct Mark: Sendable {
+        /// The pass has seen all transactions before this one.
+        fileprivate let transaction: String
+        fileprivate let objects: [UInt32]
+        fileprivate let described: [UInt32]
+    }
+
     /// One of them.
-    private struct Entry: Hashable {
+    private struct Entry: Hashable, Sendable {
         let bytes: Int
         /// As it is written in a statement; nil where owners do not count.
         let owner: String?
         /// The statements that give it its rights and comment.
         let properties: String
+        let isDescribed: Bool
 
         /// The statements that give a new one what it is to have; each of them takes a lock that is kept until the end.
         func statements(for oid: UInt32, owner present: String) -> [String] {
@@ -20,43 +31,96 @@ struct LargeObjects {
 
     private typealias Object = (key: UInt32, value: Entry)
 
-    /// How many are dropped in one transaction, or made with statements of their own: each takes a lock that is kept until the end.
+    /// How many are dropped in one transaction, or made with statements of their own by all sessions at once: each takes a lock
+    /// that is kept until the end.
     private static let batch = 500
     /// How many are made in one transaction at most.
     private static let batchObjects = 10_000
-    /// How many bytes go through a temporary table at once, as long as it is not one object.
+    /// How many bytes are hashed, or go through a temporary table, at once, as long as it is not one object.
     private static let batchBytes = 64 << 20
 
     let options: SchemaArchive.Options
+    /// How many sessions on each server work at once.
+    let jobs: Int
+    var throttle = Throttle.none
+    /// Gets how many bytes were copied, and how many are to be copied in all.
+    var tell: @Sendable (_ done: Int, _ all: Int) -> Void = { _, _ in }
 
-    /// Makes the large objects on `to` as they are on `from`, with owners, privileges and comments; returns how many had to be made.
+    /// Makes the large objects on `to` as they are on `from`, with owners, privileges and comments.
     ///
     /// Those that are equal stay; those that are gone on `from` are removed, unless they were on the target before the
     /// move. May be repeated: what was done before a failure is equal.
-    @discardableResult
-    func copy(from: Connection, to: Connection) async throws -> Int {
-        let (wanted, present) = (try read(from), try read(to))
-        let alike = wanted.filter { $0.value == present[$0.key] }.map { ($0.key, $0.value.bytes) }
-        let same = try Self.digests(of: alike, on: from).intersection(Self.digests(of: alike, on: to))
-        let equal = Set(same.map(\.oid))
+    func copy(from: Connection, to: Connection) async throws -> Mark {
+        let row = try from.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid").first
+        let transaction: String = try row?("xid") ?? ""
+        let wanted = try await copy(nil, from, to)
+        return Mark(
+            transaction: transaction,
+            objects: Array(wanted.keys),
+            described: wanted.filter(\.value.isDescribed).map(\.key)
+        )
+    }
+
+    /// As ``copy(from:to:)``, after that has made equal what there was: of what was not changed since nothing is read.
+    ///
+    /// Where the role may not look into `pg_largeobject`, all of them are looked at.
+    func copy(from: Connection, to: Connection, since mark: Mark) async throws {
+        guard try from.query("SELECT WHERE has_table_privilege('pg_largeobject', 'SELECT')").count > 0 else {
+            _ = try await copy(nil, from, to)
+            return
+        }
+        let changed = try from.query(MoveSQL.changedLargeObjects, mark.transaction, mark.objects, mark.described)
+        guard changed.count > 0 else { return }
+        _ = try await copy(try changed.map { row throws(PostgresError) in try row("oid") }, from, to)
+    }
+
+    /// Copies all, or those of `scope`; returns what is on `from`.
+    private func copy(_ scope: [UInt32]?, _ from: Connection, _ to: Connection) async throws -> [UInt32: Entry] {
+        let (wanted, present) = (try read(from, scope), try read(to, scope))
+        let equal = try await unchanged(among: wanted.filter { $0.value == present[$0.key] }, from, to)
         let gone = present.keys.filter { !equal.contains($0) }.sorted()
         for start in stride(from: 0, to: gone.count, by: Self.batch) {
             try to.query("SELECT lo_unlink(o) FROM unnest($1::oid[]) AS o", Array(gone[start...].prefix(Self.batch)))
         }
-        let new = wanted.filter { !equal.contains($0.key) }.sorted { $0.key < $1.key }
-        guard !new.isEmpty else { return 0 }
-        let owner: String = try to.query("SELECT quote_ident(current_user) AS name").first?("name") ?? ""
-        for batch in Self.batches(new, owner: owner) {
-            try await to.transaction { try make(batch, owner: owner, from: from, to: to) }
-        }
-        return new.count
+        try await make(wanted.filter { !equal.contains($0.key) }, from, to)
+        return wanted
     }
 
-    private func make(
+    /// Those whose content is the same on both servers.
+    private func unchanged(
+        among objects: [UInt32: Entry],
+        _ from: Connection,
+        _ to: Connection
+    ) async throws -> Set<UInt32> {
+        let same = Mutex<Set<UInt32>>([])
+        try await eachBatch(of: objects, from, to, isLocked: { _ in false }) { [throttle] batch, from, to in
+            try throttle.pass()
+            let digests = try Self.digests(of: batch, on: from).intersection(Self.digests(of: batch, on: to))
+            same.withLock { $0.formUnion(digests.map(\.oid)) }
+        }
+        return same.withLock(\.self)
+    }
+
+    private func make(_ objects: [UInt32: Entry], _ from: Connection, _ to: Connection) async throws {
+        guard !objects.isEmpty else { return }
+        let owner: String = try to.query("SELECT quote_ident(current_user) AS name").first?("name") ?? ""
+        let all = objects.values.reduce(0) { $0 + $1.bytes }
+        let done = Atomic(0)
+        let isLocked = { (object: Object) in !object.value.statements(for: object.key, owner: owner).isEmpty }
+        try await eachBatch(of: objects, from, to, isLocked: isLocked) { [throttle, tell] batch, from, to in
+            try Self.make(batch, owner: owner, from: from, to: to) { bytes throws(PostgresError) in
+                tell(min(all, done.add(bytes, ordering: .relaxed).newValue), all)
+                try throttle.pass(bytes)
+            }
+        }
+    }
+
+    private static func make(
         _ batch: ArraySlice<Object>,
         owner: String,
         from: Connection,
-        to: Connection
+        to: Connection,
+        progress: (_ bytes: Int) throws(PostgresError) -> Void
     ) throws(PostgresError) {
         try to.execute(
             """
@@ -72,7 +136,7 @@ struct LargeObjects {
             COPY (SELECT o, page << 20, lo_get(o, page << 20, 1 << 20) FROM (VALUES \(lengths)) AS l (o, bytes),
                          generate_series(0, greatest(bytes - 1, 0) >> 20) AS page) TO STDOUT (FORMAT binary)
             """
-        ) { _, _ in }
+        ) { _, bytes throws(PostgresError) in try progress(bytes) }
         try to.execute(
             """
             SELECT lo_from_bytea(oid, content) FROM pg_temp.martlet_lo WHERE start = 0;
@@ -84,13 +148,49 @@ struct LargeObjects {
         if !statements.isEmpty { try to.execute(SQL(trusting: statements.joined(separator: "; "))) }
     }
 
-    private static func batches(_ all: [Object], owner: String) -> [ArraySlice<Object>] {
+    // MARK: In batches
+
+    /// Does the work in a transaction of `to` for each batch; several sessions share what is more than one.
+    private func eachBatch(
+        of objects: [UInt32: Entry],
+        _ from: Connection,
+        _ to: Connection,
+        isLocked: (Object) -> Bool,
+        _ work: @escaping @Sendable (ArraySlice<Object>, _ from: Connection, _ to: Connection) throws -> Void
+    ) async throws {
+        let sorted = objects.sorted { $0.key < $1.key }
+        let batches = Self.batches(sorted, locks: max(1, Self.batch / jobs), isLocked: isLocked)
+        let sessions = min(jobs, batches.count)
+        guard sessions > 1 else {
+            for batch in batches { try await to.transaction { try work(batch, from, to) } }
+            return
+        }
+        let queue = WorkQueue(batches)
+        let (source, target) = (from.target, to.target)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<sessions {
+                group.addTask {
+                    let name = "martlet large objects \(number)"
+                    try await withNeutralConnection(to: target, application: name) { to in
+                        try await withNeutralConnection(to: source, application: name) { from in
+                            while let batch = queue.next() {
+                                try await to.transaction { try work(batch, from, to) }
+                            }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func batches(_ all: [Object], locks: Int, isLocked: (Object) -> Bool) -> [ArraySlice<Object>] {
         var batches: [ArraySlice<Object>] = []
         var (start, bytes, locked) = (0, 0, 0)
         for (place, object) in all.enumerated() {
             bytes += object.value.bytes
-            locked += object.value.statements(for: object.key, owner: owner).isEmpty ? 0 : 1
-            let isFull = place + 1 - start == batchObjects || locked == batch || bytes >= batchBytes
+            locked += isLocked(object) ? 1 : 0
+            let isFull = place + 1 - start == batchObjects || locked == locks || bytes >= batchBytes
             guard isFull || place + 1 == all.count else { continue }
             batches.append(all[start...place])
             (start, bytes, locked) = (place + 1, 0, 0)
@@ -104,25 +204,25 @@ struct LargeObjects {
     }
 
     private static func digests(
-        of objects: [(oid: UInt32, bytes: Int)],
+        of objects: ArraySlice<Object>,
         on connection: Connection
     ) throws(PostgresError) -> Set<Digest> {
-        guard !objects.isEmpty else { return [] }
-        let rows = try connection.query(MoveSQL.largeObjectDigests, objects.map(\.oid), objects.map(\.bytes))
+        let rows = try connection.query(MoveSQL.largeObjectDigests, objects.map(\.key), objects.map(\.value.bytes))
         return Set(
             try rows.map { row throws(PostgresError) in Digest(oid: try row("oid"), digest: try row("digest")) }
         )
     }
 
-    /// All of them but those that are no part of the move, because they were on the target before.
-    private func read(_ connection: Connection) throws(PostgresError) -> [UInt32: Entry] {
+    /// All of them, or those of `scope`, but for those that are no part of the move, because they were on the target before.
+    private func read(_ connection: Connection, _ scope: [UInt32]?) throws(PostgresError) -> [UInt32: Entry] {
         var entries: [UInt32: Entry] = [:]
-        let rows = try connection.query(MoveSQL.largeObjects, options.keepsOwners, options.keepsPrivileges)
+        let rows = try connection.query(MoveSQL.largeObjects, options.keepsOwners, options.keepsPrivileges, scope)
         for row in rows {
             entries[try row("oid")] = Entry(
                 bytes: try row("bytes"),
                 owner: try row.optional("owner"),
-                properties: try row("properties")
+                properties: try row("properties"),
+                isDescribed: try row("is_described")
             )
         }
         guard !entries.isEmpty,

@@ -2,7 +2,6 @@ public import Catalog
 public import Engine
 import Foundation
 public import Postgres
-import Synchronization
 
 /// Compares tables of two databases row by row, exactly, each side under one snapshot.
 ///
@@ -197,20 +196,5 @@ private func withSides<Result>(
         try await withReader(of: target.database, snapshot: target.snapshot) { right in
             try await body(SideBySide(source: left, target: right))
         }
-    }
-}
-
-/// The tables that are still to be compared.
-final class WorkQueue: Sendable {
-    private let rest: Mutex<ArraySlice<(TablePair, ChangedKeys.Change)>>
-    let count: Int
-
-    init(_ work: [(TablePair, ChangedKeys.Change)]) {
-        rest = Mutex(work[...])
-        count = work.count
-    }
-
-    func next() -> (TablePair, ChangedKeys.Change)? {
-        rest.withLock { $0.popFirst() }
     }
 }

@@ -5,7 +5,7 @@ import Postgres
 struct ComparisonWorker: Sendable {
     let method: RowHash.Method
     let format: ValueFormat
-    let queue: WorkQueue
+    let queue: WorkQueue<(TablePair, ChangedKeys.Change)>
     let throttle: Throttle
     let progress: @Sendable (Comparison.Progress) -> Void
 
