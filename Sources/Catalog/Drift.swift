@@ -231,7 +231,8 @@ private struct Shape {
     func labelDrift(from present: Shape) -> [Drift] {
         labels.keys.sorted().flatMap { type -> [Drift] in
             guard let here = labels[type], let there = present.labels[type] else { return [] }
-            return here.indices.filter { !there.contains(here[$0]) }.map { place in
+            return here.indices.filter { place in !there.contains { $0.utf8.elementsEqual(here[place].utf8) } }.map {
+                place in
                 let position: SQL = place > 0 ? " AFTER \(literal: here[place - 1])" : " BEFORE \(literal: here[1])"
                 return Drift(
                     table: nil,

@@ -17,6 +17,7 @@ enum MoveSQL {
     static let withoutIdentity = text(PackageResources.without_identity_sql)
     static let largeObjects = text(PackageResources.large_objects_sql)
     static let changedLargeObjects = text(PackageResources.changed_large_objects_sql)
+    static let largeObjectWriters = text(PackageResources.large_object_writers_sql)
     static let largeObjectDigests = text(PackageResources.large_object_digests_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

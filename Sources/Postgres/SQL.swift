@@ -14,6 +14,12 @@ public struct SQL: Sendable, Hashable {
         self.text = text
     }
 
+    /// Compares bytes, as the server does.
+    public static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    /// Hashes the bytes.
+    public func hash(into hasher: inout Hasher) { hasher.combine(Identifier(text)) }
+
     /// Joins parts with a separator.
     public static func joined(_ parts: some Sequence<SQL>, separator: SQL = ", ") -> SQL {
         SQL(trusting: parts.map(\.text).joined(separator: separator.text))

@@ -24,6 +24,15 @@ struct VerifyCheckFileTests {
         #expect(file.checks[0].sql.text.hasPrefix("SELECT ';', 'it''s;'"))
     }
 
+    @Test func `answers are equal only byte by byte`() throws {
+        let check = try #require(try CheckFile(parsing: "SELECT 1").checks.first)
+        let found = check.finding(
+            source: .rows(columns: ["a"], values: [["x", nil], ["\u{e9}", nil]]),
+            target: .rows(columns: ["a"], values: [["x", nil], ["e\u{301}", nil]])
+        )
+        #expect(!found.equal && found.differences.count == 1)
+    }
+
     @Test func `nothing is no check`() throws {
         #expect(try CheckFile(parsing: " \n-- nothing; at all\n/* ; */ ;;").checks.isEmpty)
     }

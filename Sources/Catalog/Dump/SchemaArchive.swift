@@ -218,7 +218,7 @@ public struct SchemaArchive: Sendable {
         if !options.keepsTablespaces { arguments.append("--no-tablespaces") }
         let text = try await programs.restore(arguments, from: file)
         // The names and texts of a source without an encoding are what they are.
-        guard !text.contains("\u{FFFD}") else {
+        guard !text.unicodeScalars.contains("\u{FFFD}") else {
             throw PostgresError(
                 "the definitions of the source hold text that is not UTF-8",
                 detail: Self.lineWithoutEncoding(in: text),
@@ -229,7 +229,7 @@ public struct SchemaArchive: Sendable {
     }
 
     private static func lineWithoutEncoding(in text: String) -> String? {
-        text.split(separator: "\n").first { $0.contains("\u{FFFD}") }.map { "It is in the line: \($0)" }
+        text.split(separator: "\n").first { $0.unicodeScalars.contains("\u{FFFD}") }.map { "It is in the line: \($0)" }
     }
 
     /// The parts of a dump by the time they are needed.

@@ -6,8 +6,8 @@ import Sync
 
 /// Brings the application from the server it works on to the other one: a cutover, or a rollback with the roles swapped.
 ///
-/// 1. Compare everything at one position while writers go on (or trust a comparison that found no difference); then,
-///    again and again, what changed since, until little is left.
+/// 1. Compare everything at one position while writers go on (or trust a comparison that found no difference); then
+///    make large objects equal and compare, again and again, what changed since, until little is left.
 /// 2. Prepare the way back (at a cutover): publication, position table, slot.
 /// 3. **Fence** the writers. From here on the clock of the downtime runs.
 /// 4. Drain: everything up to the fence is applied.
@@ -172,7 +172,8 @@ struct Crossing: Sendable {
         run.monitor.activity("comparing large objects")
         return try await withNeutralConnection(to: left) { server in
             try await withNeutralConnection(to: entered) { other in
-                try await run.largeObjects("copying large objects that have changed").copy(from: server, to: other)
+                let objects = run.largeObjects("copying large objects that have changed")
+                return try await run.throttle.whileUsed { try await objects.copy(from: server, to: other) }
             }
         }
     }

@@ -91,7 +91,7 @@ extension MappedDatabase {
             used.formUnion(rules.map(\.0.id))
             guard let (_, renaming) = rules.first else { continue }
             let new = renaming.name(for: name)
-            if new != name { schemas[name] = new }
+            if Identifier(new) != Identifier(name) { schemas[name] = new }
         }
     }
 

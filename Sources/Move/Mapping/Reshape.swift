@@ -74,10 +74,9 @@ struct Reshape: Sendable {
 
     private var tableNames: [SQL] {
         let renames = selection.tables.compactMap { table -> (schema: String, from: Identifier, to: Identifier)? in
-            guard let target = selection.mapped[table.oid]?.map.target, target.name != table.name.name else {
-                return nil
-            }
-            return (table.name.schema, Identifier(table.name.name), Identifier(target.name))
+            guard let target = selection.mapped[table.oid]?.map.target else { return nil }
+            let (from, to) = (Identifier(table.name.name), Identifier(target.name))
+            return from == to ? nil : (table.name.schema, from, to)
         }
         return Dictionary(grouping: renames, by: \.schema).sorted { $0.key < $1.key }.flatMap { schema, renames in
             Self.inOrder(renames.map { ($0.from, $0.to) }) { from, to in

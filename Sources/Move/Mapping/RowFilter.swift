@@ -2,7 +2,7 @@ import Postgres
 
 /// Which rows a rule takes, by one column: those for which any of the conditions holds.
 struct RowFilter: Sendable, Hashable {
-    enum Condition: Sendable, Hashable {
+    enum Condition: Sendable {
         case atMost(String), atLeast(String), equal(String), notEqual(String)
         case between(String, String), notBetween(String, String)
         case null, notNull
@@ -28,6 +28,12 @@ struct RowFilter: Sendable, Hashable {
         }
         return "(\(.joined(parts, separator: " OR ")))"
     }
+
+    /// Compares what the server would read.
+    static func == (left: Self, right: Self) -> Bool { left.sql == right.sql }
+
+    /// Hashes the same.
+    func hash(into hasher: inout Hasher) { hasher.combine(sql) }
 
     /// All filters must hold.
     static func sql(_ filters: [RowFilter]) -> SQL? {

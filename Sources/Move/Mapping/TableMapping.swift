@@ -61,9 +61,9 @@ public struct TableMapping: Sendable, Hashable, Codable {
         try container.encode(text)
     }
 
-    /// Compares the files.
-    public static func == (left: Self, right: Self) -> Bool { left.text == right.text }
+    /// Compares the files byte by byte.
+    public static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
 
     /// Hashes the file.
-    public func hash(into hasher: inout Hasher) { hasher.combine(text) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(Identifier(text)) }
 }

@@ -53,15 +53,15 @@ public struct JobChoice: Sendable, Hashable, Codable {
         (self.count, self.reason) = (count, reason)
     }
 
-    /// How many pieces of work that are worth a worker of their own: parts of large tables and their indexes; small tables
-    /// count together.
-    static func pieces(of tables: [Table]) -> Int {
+    /// How many pieces of work that are worth a worker of their own: parts of large tables and their indexes, batches of
+    /// large objects; small tables count together.
+    static func pieces(of tables: [Table], largeObjectBytes: Int = 0) -> Int {
         let stored = tables.filter { $0.kind == .ordinary }
         let large = stored.filter { $0.bytes >= smallTable }
         let small = stored.filter { $0.bytes < smallTable }
         // What many small tables cost are the round trips.
         let together = max(small.reduce(0) { $0 + $1.bytes } / smallTable, small.count / 50, small.isEmpty ? 0 : 1)
-        return large.reduce(together) { $0 + max(1, $1.bytes / part, $1.indexes.count) }
+        return large.reduce(together + largeObjectBytes / part) { $0 + max(1, $1.bytes / part, $1.indexes.count) }
     }
 
     /// What decides it for these two servers.
@@ -69,7 +69,7 @@ public struct JobChoice: Sendable, Hashable, Codable {
         JobChoice(
             Facts(
                 processors: ProcessInfo.processInfo.activeProcessorCount,
-                pieces: pieces(of: source.tables),
+                pieces: pieces(of: source.tables, largeObjectBytes: source.largeObjects.bytes),
                 // Two stay free for others.
                 sourceRoom: source.server.freeConnections - 2 - options.sourceSessions,
                 targetRoom: (target?.server.freeConnections).map { ($0 - 2 - options.targetSessions) / 2 },

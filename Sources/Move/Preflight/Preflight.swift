@@ -132,8 +132,7 @@ enum Volume {
     static let mostEffectiveJobs = 2
 
     static func measure(_ source: SourceSurvey, jobs: Int) -> Findings.Volume {
-        let count = source.objects.first { $0.kind == "large objects" }.flatMap { Int($0.name.name) } ?? 0
-        return estimate(tables: source.tables, largeObjects: count, jobs: jobs)
+        estimate(tables: source.tables, largeObjects: source.largeObjects.count, jobs: jobs)
     }
 
     static func estimate(tables: [Table], largeObjects: Int, jobs: Int) -> Findings.Volume {

@@ -64,16 +64,20 @@ extension SourceChecks {
     }
 
     private var largeObjects: Finding? {
-        let object = source.objects.first { $0.kind == "large objects" }
-        guard let object, let count = Int(object.name.name), count > 0 else { return nil }
-        let bytes = Finding.bytes(Int(object.detail) ?? 0)
-        let what = "\(Finding.count(count, "large object")) (\(bytes)) will be copied"
+        let (count, bytes) = source.largeObjects
+        guard count > 0 else { return nil }
+        let what = "\(Finding.count(count, "large object")) (\(Finding.bytes(bytes))) will be copied"
         guard !options.isOnce else { return Finding("source.large_objects", .pass, what) }
+        let isHidden = source.objects.contains { $0.kind == "unreadable pg_largeobject" }
         return Finding(
             "source.large_objects",
             .warning,
             "\(what) once, and what changed again at the cutover",
-            detail: "The log does not tell their changes; comparing them makes the cutover longer."
+            detail: "The log does not tell their changes. While writers stand still, "
+                + (isHidden
+                    ? "all of them are hashed on both servers, because role \"\(server.role)\" may not read pg_largeobject."
+                    : "pg_largeobject is read once, to find them."),
+            remedy: isHidden ? ["GRANT SELECT ON pg_largeobject TO \(role.quoted);"] : []
         )
     }
 

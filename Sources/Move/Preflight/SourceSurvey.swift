@@ -224,6 +224,12 @@ struct SourceSurvey: Sendable {
         )
     }
 
+    /// How many large objects there are, and how much they take on disk.
+    var largeObjects: (count: Int, bytes: Int) {
+        guard let object = objects.first(where: { $0.kind == "large objects" }) else { return (0, 0) }
+        return (Int(object.name.name) ?? 0, Int(object.detail) ?? 0)
+    }
+
     /// The objects of a kind, as people read their names.
     func names(of kind: String) -> [String] {
         objects.filter { $0.kind == kind }.map { $0.name.schema.isEmpty ? $0.name.name : $0.name.description }

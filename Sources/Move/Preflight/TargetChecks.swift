@@ -62,7 +62,7 @@ struct TargetChecks {
         let check = "both.same"
         let isSame =
             source.server.systemIdentifier == server.systemIdentifier && source.server.started == server.started
-            && source.server.database == server.database
+            && Identifier(source.server.database) == Identifier(server.database)
         guard isSame else { return Finding(check, .pass, "source and target are two databases") }
         return Finding(
             check,
@@ -91,7 +91,7 @@ struct TargetChecks {
         if let migration = target.migration {
             let isOurs =
                 migration.sourceSystem == source.server.systemIdentifier
-                && migration.sourceDatabase == source.server.database
+                && Identifier(migration.sourceDatabase) == Identifier(source.server.database)
             guard isOurs else {
                 return Finding(
                     check,

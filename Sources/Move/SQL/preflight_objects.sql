@@ -96,4 +96,7 @@ SELECT 'unreadable large objects', '', pg_get_userbyid(m.lomowner), count(*)::te
 UNION ALL
 SELECT 'large objects', '', count(*)::text, pg_total_relation_size('pg_catalog.pg_largeobject')::text
   FROM pg_largeobject_metadata
+UNION ALL
+SELECT 'unreadable pg_largeobject', '', '', ''
+ WHERE NOT has_table_privilege('pg_catalog.pg_largeobject', 'SELECT')
  ORDER BY 1, 2, 3, 4

@@ -7,7 +7,7 @@ import Synchronization
 struct LargeObjects {
     /// What a pass has made equal, so that the next one looks only at what was changed since.
     struct Mark: Sendable {
-        /// The pass has seen all transactions before this one.
+        /// The oldest transaction that ran when the pass began, an `xid`; the pass has seen all before it.
         fileprivate let transaction: String
         fileprivate let objects: [UInt32]
         fileprivate let described: [UInt32]
@@ -17,15 +17,15 @@ struct LargeObjects {
     private struct Entry: Hashable, Sendable {
         let bytes: Int
         /// As it is written in a statement; nil where owners do not count.
-        let owner: String?
+        let owner: SQL?
         /// The statements that give it its rights and comment.
-        let properties: String
+        let properties: SQL
         let isDescribed: Bool
 
         /// The statements that give a new one what it is to have; each of them takes a lock that is kept until the end.
-        func statements(for oid: UInt32, owner present: String) -> [String] {
-            let ownership = owner.flatMap { $0 == present ? nil : "ALTER LARGE OBJECT \(oid) OWNER TO \($0)" }
-            return [ownership, properties.isEmpty ? nil : properties].compactMap(\.self)
+        func statements(for oid: UInt32, owner present: SQL) -> [SQL] {
+            let ownership = owner.flatMap { $0 == present ? nil : "ALTER LARGE OBJECT \(oid) OWNER TO \($0)" as SQL }
+            return [ownership, properties == "" ? nil : properties].compactMap(\.self)
         }
     }
 
@@ -39,6 +39,9 @@ struct LargeObjects {
     /// How many bytes are hashed, or go through a temporary table, at once, as long as it is not one object.
     private static let batchBytes = 64 << 20
 
+    /// How long transactions that have changed large objects may keep the writers waiting.
+    private static let patience = Duration.seconds(2)
+
     let options: SchemaArchive.Options
     /// How many sessions on each server work at once.
     let jobs: Int
@@ -51,8 +54,8 @@ struct LargeObjects {
     /// Those that are equal stay; those that are gone on `from` are removed, unless they were on the target before the
     /// move. May be repeated: what was done before a failure is equal.
     func copy(from: Connection, to: Connection) async throws -> Mark {
-        let row = try from.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid").first
-        let transaction: String = try row?("xid") ?? ""
+        let row = try from.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid")[0]
+        let transaction: String = try row("xid")
         let wanted = try await copy(nil, from, to)
         return Mark(
             transaction: transaction,
@@ -61,10 +64,12 @@ struct LargeObjects {
         )
     }
 
-    /// As ``copy(from:to:)``, after that has made equal what there was: of what was not changed since nothing is read.
+    /// Copies what was changed since ``copy(from:to:)``, when writers have been stopped; waits for transactions that may have
+    /// changed some and go on.
     ///
-    /// Where the role may not look into `pg_largeobject`, all of them are looked at.
+    /// What was not changed is not hashed again. Where the role may not look into `pg_largeobject`, everything is.
     func copy(from: Connection, to: Connection, since mark: Mark) async throws {
+        try await waitForWriters(on: from)
         guard try from.query("SELECT WHERE has_table_privilege('pg_largeobject', 'SELECT')").count > 0 else {
             _ = try await copy(nil, from, to)
             return
@@ -72,6 +77,21 @@ struct LargeObjects {
         let changed = try from.query(MoveSQL.changedLargeObjects, mark.transaction, mark.objects, mark.described)
         guard changed.count > 0 else { return }
         _ = try await copy(try changed.map { row throws(PostgresError) in try row("oid") }, from, to)
+    }
+
+    private func waitForWriters(on server: Connection) async throws {
+        let end = ContinuousClock.now + Self.patience
+        while case let writers = try server.query(MoveSQL.largeObjectWriters), !writers.isEmpty {
+            guard ContinuousClock.now < end else {
+                let sessions = try writers.map { row throws(PostgresError) in try row("pid", as: Int.self) }
+                throw PostgresError(
+                    "transactions that have changed large objects do not end",
+                    detail: "Sessions: \(sessions.map(String.init).joined(separator: ", ")).",
+                    hint: "Nothing was lost. End them, or try again when they have ended."
+                )
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     /// Copies all, or those of `scope`; returns what is on `from`.
@@ -93,8 +113,7 @@ struct LargeObjects {
         _ to: Connection
     ) async throws -> Set<UInt32> {
         let same = Mutex<Set<UInt32>>([])
-        try await eachBatch(of: objects, from, to, isLocked: { _ in false }) { [throttle] batch, from, to in
-            try throttle.pass()
+        try await eachBatch(of: objects, from, to, isLocked: { _ in false }) { batch, from, to in
             let digests = try Self.digests(of: batch, on: from).intersection(Self.digests(of: batch, on: to))
             same.withLock { $0.formUnion(digests.map(\.oid)) }
         }
@@ -103,24 +122,25 @@ struct LargeObjects {
 
     private func make(_ objects: [UInt32: Entry], _ from: Connection, _ to: Connection) async throws {
         guard !objects.isEmpty else { return }
-        let owner: String = try to.query("SELECT quote_ident(current_user) AS name").first?("name") ?? ""
+        let owner = SQL(trusting: try to.query("SELECT quote_ident(current_user) AS name")[0]("name"))
         let all = objects.values.reduce(0) { $0 + $1.bytes }
-        let done = Atomic(0)
+        let done = Mutex(0)
         let isLocked = { (object: Object) in !object.value.statements(for: object.key, owner: owner).isEmpty }
         try await eachBatch(of: objects, from, to, isLocked: isLocked) { [throttle, tell] batch, from, to in
-            try Self.make(batch, owner: owner, from: from, to: to) { bytes throws(PostgresError) in
-                tell(min(all, done.add(bytes, ordering: .relaxed).newValue), all)
-                try throttle.pass(bytes)
+            try Self.make(batch, owner: owner, from: from, to: to, throttle)
+            done.withLock {
+                $0 += batch.reduce(0) { $0 + $1.value.bytes }
+                tell($0, all)
             }
         }
     }
 
     private static func make(
         _ batch: ArraySlice<Object>,
-        owner: String,
+        owner: SQL,
         from: Connection,
         to: Connection,
-        progress: (_ bytes: Int) throws(PostgresError) -> Void
+        _ throttle: Throttle
     ) throws(PostgresError) {
         try to.execute(
             """
@@ -133,19 +153,21 @@ struct LargeObjects {
             "COPY pg_temp.martlet_lo FROM STDIN (FORMAT binary)",
             from: from,
             """
-            COPY (SELECT o, page << 20, lo_get(o, page << 20, 1 << 20) FROM (VALUES \(lengths)) AS l (o, bytes),
+            COPY (SELECT o, page << 20, lo_get(o, page << 20, 1 << 20) FROM (VALUES \(lengths)) AS l (o, bytes)
+                    JOIN pg_largeobject_metadata AS m ON m.oid = l.o,
                          generate_series(0, greatest(bytes - 1, 0) >> 20) AS page) TO STDOUT (FORMAT binary)
             """
-        ) { _, bytes throws(PostgresError) in try progress(bytes) }
-        try to.execute(
-            """
-            SELECT lo_from_bytea(oid, content) FROM pg_temp.martlet_lo WHERE start = 0;
-            SELECT lo_put(oid, start, content) FROM pg_temp.martlet_lo WHERE start > 0
-            """
+        ) { _, bytes throws(PostgresError) in try throttle.pass(bytes) }
+        let made = try to.query(
+            "SELECT lo_from_bytea(oid, content) AS oid FROM pg_temp.martlet_lo WHERE start = 0"
         )
-        // The server wrote them, and quoted the names.
-        let statements = batch.flatMap { $0.value.statements(for: $0.key, owner: owner) }
-        if !statements.isEmpty { try to.execute(SQL(trusting: statements.joined(separator: "; "))) }
+        try to.execute("SELECT lo_put(oid, start, content) FROM pg_temp.martlet_lo WHERE start > 0")
+        // Some may have been dropped on the source since they were listed.
+        let there = Set(try made.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
+        let statements = batch.filter { there.contains($0.key) }.flatMap {
+            $0.value.statements(for: $0.key, owner: owner)
+        }
+        if !statements.isEmpty { try to.execute(.joined(statements, separator: "; ")) }
     }
 
     // MARK: In batches
@@ -162,18 +184,24 @@ struct LargeObjects {
         let batches = Self.batches(sorted, locks: max(1, Self.batch / jobs), isLocked: isLocked)
         let sessions = min(jobs, batches.count)
         guard sessions > 1 else {
-            for batch in batches { try await to.transaction { try work(batch, from, to) } }
+            for batch in batches {
+                try throttle.pass()
+                try await to.transaction { try work(batch, from, to) }
+            }
             return
         }
         let queue = WorkQueue(batches)
-        let (source, target) = (from.target, to.target)
+        let (source, target, throttle) = (from.target, to.target, throttle)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<sessions {
                 group.addTask {
                     let name = "martlet large objects \(number)"
                     try await withNeutralConnection(to: target, application: name) { to in
                         try await withNeutralConnection(to: source, application: name) { from in
+                            // It may have to wait for us, for hours when the copy is held.
+                            try from.execute("SET tcp_user_timeout = 0")
                             while let batch = queue.next() {
+                                try throttle.pass()
                                 try await to.transaction { try work(batch, from, to) }
                             }
                         }
@@ -220,8 +248,9 @@ struct LargeObjects {
         for row in rows {
             entries[try row("oid")] = Entry(
                 bytes: try row("bytes"),
-                owner: try row.optional("owner"),
-                properties: try row("properties"),
+                // The server wrote them, and quoted the names.
+                owner: try row.optional("owner").map { SQL(trusting: $0) },
+                properties: SQL(trusting: try row("properties")),
                 isDescribed: try row("is_described")
             )
         }

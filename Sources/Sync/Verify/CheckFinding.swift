@@ -76,12 +76,18 @@ extension CheckFile.Check {
         if case .rows(let columns, let left) = source, case .rows(let others, let right) = target {
             finding.sourceRows = left.count
             finding.targetRows = right.count
-            finding.equal = columns == others && left == right
+            finding.equal = columns == others && left.elementsEqual(right) { $0.elementsEqual($1, by: Self.isSame) }
             if !finding.equal { finding.differences = Self.differences(columns, left, others, right) }
         } else {
             finding.equal = false
         }
         return finding
+    }
+
+    /// Compares bytes: Swift takes an `é` of one code point and one of two for the same.
+    private static func isSame(_ source: String?, _ target: String?) -> Bool {
+        guard let source, let target else { return source == nil && target == nil }
+        return source.utf8.elementsEqual(target.utf8)
     }
 
     private static func differences(
@@ -96,7 +102,7 @@ extension CheckFile.Check {
                 guard found.count < CheckFinding.listed else { return found }
                 let source = row < left.count && column < columns.count ? left[row][column] : nil
                 let target = row < right.count && column < others.count ? right[row][column] : nil
-                guard source != target else { continue }
+                guard !isSame(source, target) else { continue }
                 let name = column < columns.count ? columns[column] : others[column]
                 found.append(.init(row: row + 1, column: name, source: source, target: target))
             }

@@ -124,6 +124,13 @@ struct MappedDatabaseTests {
         ),
         (
             [
+                selection(2, "include", "Test", "Actor", filter("code", "\u{e9}")),
+                selection(3, "include", "Test", "Actor", filter("code", "e\u{301}")),
+            ],
+            "with different filters"
+        ),
+        (
+            [
                 rule(
                     2,
                     "column",

@@ -23,6 +23,18 @@ struct MappingFileTests {
             """
     }
 
+    @Test func `files are the same only byte by byte`() throws {
+        let names = ["\u{e9}", "e\u{301}"]
+        let files = try names.map {
+            try TableMapping(
+                parsing: Self.file(
+                    Self.transformation(#""rule-target": "table", "rule-action": "rename", "value": "x""#, table: $0)
+                )
+            )
+        }
+        #expect(files[0] != files[1] && Set(files).count == 2)
+    }
+
     private func refusal(_ file: String) -> PostgresError? {
         do throws(PostgresError) {
             _ = try TableMapping(parsing: file)

@@ -71,6 +71,11 @@ struct PreflightRightsTests {
                 try await run(finding.remedy, on: source)
                 let after = try await Preflight.run(source: place, target: nil, options: .init())
                 #expect(after["source.large_object_rights"] == [])
+                let pages = try #require(after["source.large_objects"].first)
+                #expect(pages.remedy.count == 1 && pages.detail?.contains("may not read pg_largeobject") == true)
+                try await run(pages.remedy, on: source)
+                let granted = try await Preflight.run(source: place, target: nil, options: .init())
+                #expect(granted["source.large_objects"].first?.remedy == [])
                 try await run("REVOKE \(owner) FROM \(role)", on: source)
             }
         }
