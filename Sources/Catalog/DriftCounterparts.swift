@@ -30,17 +30,17 @@ extension Drift {
         }
 
         let tables: [QualifiedName: Table]
-        private let schemas: [String: String]
+        private let schemas: [Identifier: Identifier]
 
         /// Describes those that differ, by their names on the source.
-        public init(tables: [QualifiedName: Table] = [:], schemas: [String: String] = [:]) {
+        public init(tables: [QualifiedName: Table] = [:], schemas: [Identifier: Identifier] = [:]) {
             (self.tables, self.schemas) = (tables, schemas)
         }
 
         func target(of table: QualifiedName) -> QualifiedName { tables[table]?.name ?? table }
 
         func inSchema(_ name: QualifiedName) -> QualifiedName {
-            QualifiedName(schema: schemas[name.schema] ?? name.schema, name: name.name)
+            QualifiedName(schema: schemas[Identifier(name.schema)]?.name ?? name.schema, name: name.name)
         }
 
         /// A type as `format_type` writes it, in the schema that it has on the target.
@@ -52,11 +52,12 @@ extension Drift {
             return type
         }
 
-        private static func written(_ schema: String) -> String {
+        private static func written(_ schema: Identifier) -> String {
+            let name = schema.name
             let isPlain =
-                schema.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "_") }
-                && schema.first?.isNumber == false
-            return isPlain ? schema : Identifier(schema).quoted
+                name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "_") }
+                && name.first?.isNumber == false
+            return isPlain ? name : schema.quoted
         }
     }
 }

@@ -1,5 +1,5 @@
 /// A name of a column, a role, a schema or any other object, which is quoted whenever it becomes part of SQL.
-public struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiteral {
+public struct Identifier: Sendable, Hashable, Codable, Comparable, ExpressibleByStringLiteral {
     /// The name as the catalog holds it, unquoted.
     public let name: String
 
@@ -21,6 +21,11 @@ public struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLitera
     /// Compares bytes, as the server does: an `é` of one code point is not one of two, though Swift's strings are equal.
     public static func == (left: Self, right: Self) -> Bool {
         left.name.utf8.elementsEqual(right.name.utf8)
+    }
+
+    /// Orders by bytes.
+    public static func < (left: Self, right: Self) -> Bool {
+        left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
     }
 
     /// Hashes the name's bytes.

@@ -94,8 +94,8 @@ public struct SchemaComparison {
         guard !one.properties.utf8.elementsEqual(other.properties.utf8), !isPartOfAlone(one), !isPartOfAlone(other)
         else { return }
         let (old, new) = (one.values, other.values)
-        for property in Set(old.keys).union(new.keys).sorted() {
-            add(one, .different, property, old[property], new[property])
+        for property in Set(old.keys).union(new.keys).sorted(by: { $0.name < $1.name }) {
+            add(one, .different, property.name, old[property], new[property])
         }
     }
 
@@ -108,9 +108,15 @@ public struct SchemaComparison {
         }
         if isFacet {
             let values = object.values
-            for property in values.keys.sorted() {
+            for property in values.keys.sorted(by: { $0.name < $1.name }) {
                 let isSource = presence == .onlyInSource
-                add(object, .different, property, isSource ? values[property] : nil, isSource ? nil : values[property])
+                add(
+                    object,
+                    .different,
+                    property.name,
+                    isSource ? values[property] : nil,
+                    isSource ? nil : values[property]
+                )
             }
         } else {
             alone.insert(object.handle)
@@ -170,9 +176,10 @@ extension CatalogObject {
             : kind.utf8.lexicographicallyPrecedes(other.kind.utf8)
     }
 
-    /// The properties, each by its name.
-    fileprivate var values: [String: String] {
+    /// The properties, each by its name, in which there may be a role's.
+    fileprivate var values: [Identifier: String] {
         // The server has written it, with strings only.
-        (try? JSONDecoder().decode([String: String].self, from: Data(properties.utf8))) ?? [:]
+        let values = try? JSONDecoder().decode([String: String].self, from: Data(properties.utf8))
+        return Dictionary(uniqueKeysWithValues: (values ?? [:]).map { (Identifier($0), $1) })
     }
 }

@@ -10,7 +10,7 @@ struct MappedDatabase: Sendable {
     /// The tables that are chosen, partitions too, by their OIDs.
     private(set) var tables: [UInt32: MappedTable] = [:]
     /// Schemas that get another name.
-    private(set) var schemas: [String: String] = [:]
+    private(set) var schemas: [Identifier: Identifier] = [:]
     /// The columns of all tables, about which the rules were asked.
     private let columns: [QualifiedName: Set<Identifier>]
     /// What cannot be done.
@@ -83,15 +83,17 @@ struct MappedDatabase: Sendable {
 
 extension MappedDatabase {
     private mutating func nameSchemas(_ schema: Schema) {
-        for name in Set(schema.tables.map(\.name.schema)).sorted() {
+        for old in Set(schema.tables.map { Identifier($0.name.schema) }).sorted() {
             let rules = mapping.rules.compactMap { rule -> (MappingRule, MappingRule.Renaming)? in
-                guard case .rename(.schema, let renaming) = rule.action, rule.schema.matches(name) else { return nil }
+                guard case .rename(.schema, let renaming) = rule.action, rule.schema.matches(old.name) else {
+                    return nil
+                }
                 return (rule, renaming)
             }
             used.formUnion(rules.map(\.0.id))
             guard let (_, renaming) = rules.first else { continue }
-            let new = renaming.name(for: name)
-            if Identifier(new) != Identifier(name) { schemas[name] = new }
+            let new = Identifier(renaming.name(for: old.name))
+            if new != old { schemas[old] = new }
         }
     }
 
@@ -104,7 +106,8 @@ extension MappedDatabase {
             }
             used.formUnion(rules.map(\.0.id))
             let name = rules.first?.1.name(for: table.name.name) ?? table.name.name
-            mapped.map.target = QualifiedName(schema: schemas[table.name.schema] ?? table.name.schema, name: name)
+            let schema = schemas[Identifier(table.name.schema)]?.name ?? table.name.schema
+            mapped.map.target = QualifiedName(schema: schema, name: name)
             if mapped.map.target != table.name {
                 mapped.story.insert("is called \(mapped.map.target)", at: 0)
             }
@@ -128,11 +131,11 @@ extension MappedDatabase {
         }
         for (new, old) in Dictionary(grouping: schemas.sorted { $0.key < $1.key }, by: \.value) where old.count > 1 {
             problems.append(
-                MappingProblem("the mapping makes one schema \"\(new)\" of \(Finding.list(old.map(\.key)))")
+                MappingProblem("the mapping makes one schema \"\(new.name)\" of \(Finding.list(old.map(\.key.name)))")
             )
         }
         let names = named.flatMap { [$0.map.target.name] + $0.map.names.values.map(\.name) + $0.added.map(\.name.name) }
-        for name in Set(names + Array(schemas.values)).sorted() where !(1...63).contains(name.utf8.count) {
+        for name in Set(names + schemas.values.map(\.name)).sorted() where !(1...63).contains(name.utf8.count) {
             problems.append(
                 MappingProblem(
                     "the mapping makes the name \"\(name)\", which has \(Finding.count(name.utf8.count, "byte"))",
@@ -140,10 +143,10 @@ extension MappedDatabase {
                 )
             )
         }
-        for (old, new) in schemas.sorted(by: { $0.key < $1.key }) where Self.isReserved(new) {
+        for (old, new) in schemas.sorted(by: { $0.key < $1.key }) where Self.isReserved(new.name) {
             problems.append(
                 MappingProblem(
-                    "the mapping gives schema \"\(old)\" the name \"\(new)\"",
+                    "the mapping gives schema \"\(old.name)\" the name \"\(new.name)\"",
                     detail: "Names that begin with pg_, and information_schema, are PostgreSQL's, and martlet is ours."
                 )
             )
@@ -151,7 +154,7 @@ extension MappedDatabase {
     }
 
     private static func isReserved(_ schema: String) -> Bool {
-        schema.hasPrefix("pg_") || ["information_schema", "martlet"].contains(schema)
+        schema.utf8.starts(with: "pg_".utf8) || ["information_schema", "martlet"].contains(schema)
     }
 }
 

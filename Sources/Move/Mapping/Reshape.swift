@@ -45,7 +45,7 @@ struct Reshape: Sendable {
     /// Makes keys, then gives columns, tables and schemas their names.
     func names(on connection: Connection) throws(PostgresError) -> [SQL] {
         let existing = Set(
-            try connection.query("SELECT nspname FROM pg_namespace").map { row throws(PostgresError) -> String in
+            try connection.query("SELECT nspname FROM pg_namespace").map { row throws(PostgresError) -> Identifier in
                 try row("nspname")
             }
         )
@@ -73,30 +73,29 @@ struct Reshape: Sendable {
     }
 
     private var tableNames: [SQL] {
-        let renames = selection.tables.compactMap { table -> (schema: String, from: Identifier, to: Identifier)? in
+        let renames = selection.tables.compactMap { table -> (schema: Identifier, from: Identifier, to: Identifier)? in
             guard let target = selection.mapped[table.oid]?.map.target else { return nil }
             let (from, to) = (Identifier(table.name.name), Identifier(target.name))
-            return from == to ? nil : (table.name.schema, from, to)
+            return from == to ? nil : (Identifier(table.name.schema), from, to)
         }
         return Dictionary(grouping: renames, by: \.schema).sorted { $0.key < $1.key }.flatMap { schema, renames in
             Self.inOrder(renames.map { ($0.from, $0.to) }) { from, to in
-                "ALTER TABLE \(Identifier(schema)).\(from) RENAME TO \(to)"
+                "ALTER TABLE \(schema).\(from) RENAME TO \(to)"
             }
         }
     }
 
     /// A schema that was made for the move gets another name; what is in one that was there before, or becomes one that
     /// is there, goes over piece by piece.
-    private func schemaNames(existing: Set<String>) -> [SQL] {
+    private func schemaNames(existing: Set<Identifier>) -> [SQL] {
         selection.maps.schemas.sorted { $0.key < $1.key }.flatMap { from, to -> [SQL] in
-            let (old, new) = (Identifier(from), Identifier(to))
-            guard from == "public" || existing.contains(to) else { return ["ALTER SCHEMA \(old) RENAME TO \(new)"] }
+            guard from == "public" || existing.contains(to) else { return ["ALTER SCHEMA \(from) RENAME TO \(to)"] }
             let move: [SQL] = [
-                "CREATE SCHEMA IF NOT EXISTS \(new)",
-                "SELECT set_config('martlet.from', \(literal: from), true), set_config('martlet.to', \(literal: to), true)",
+                "CREATE SCHEMA IF NOT EXISTS \(to)",
+                "SELECT set_config('martlet.from', \(literal: from.name), true), set_config('martlet.to', \(literal: to.name), true)",
                 MoveSQL.moveSchema,
             ]
-            return from == "public" ? move : move + ["DROP SCHEMA \(old)"]
+            return from == "public" ? move : move + ["DROP SCHEMA \(from)"]
         }
     }
 

@@ -25,7 +25,7 @@ struct SourceSurvey: Sendable {
 
     /// A role that something depends on.
     struct RoleUse: Sendable, Hashable {
-        let role: String
+        let role: Identifier
         let isOwner: Bool
         /// Whether default privileges are his.
         let isGrantor: Bool
@@ -35,9 +35,9 @@ struct SourceSurvey: Sendable {
 
     /// Who owns something in which schema; without a schema, in the database itself.
     struct Ownership: Sendable, Hashable {
-        let owner: String
-        let schema: String?
-        let schemaOwner: String?
+        let owner: Identifier
+        let schema: Identifier?
+        let schemaOwner: Identifier?
         /// Whether a grant that a dump carries along lets him create there.
         let isGranted: Bool
     }

@@ -17,20 +17,21 @@ extension TargetChecks {
         let owners = Set(missing.filter(\.isOwner).map(\.role)).sorted()
         let others = names.filter { !owners.contains($0) }
         let parts = [
-            owners.isEmpty ? nil : "Owners: \(Finding.list(owners)); --no-owner does without.",
-            others.isEmpty ? nil : "Holders of privileges: \(Finding.list(others)); --no-privileges does without.",
+            owners.isEmpty ? nil : "Owners: \(Finding.list(owners.map(\.name))); --no-owner does without.",
+            others.isEmpty
+                ? nil : "Holders of privileges: \(Finding.list(others.map(\.name))); --no-privileges does without.",
         ]
         return Finding(
             check,
             .blocker,
             "\(Finding.count(names.count, "role")) that the source refers to \(names.count == 1 ? "is" : "are") missing",
             detail: parts.compactMap(\.self).joined(separator: "\n"),
-            remedy: names.map { "CREATE ROLE \(Identifier($0).quoted);" }
+            remedy: names.map { "CREATE ROLE \($0.quoted);" }
         )
     }
 
     var tablespaces: Finding? {
-        let missing = source.names(of: "tablespace").filter { !target.tablespaces.contains($0) }
+        let missing = source.names(of: "tablespace").filter { !target.tablespaces.contains(Identifier($0)) }
         guard !missing.isEmpty else { return nil }
         return Finding(
             "target.tablespaces",
@@ -63,7 +64,7 @@ extension TargetChecks {
 
     var collations: Finding {
         let check = "target.collations"
-        let missing = source.names(of: "collation").filter { !target.collations.contains($0) }
+        let missing = source.names(of: "collation").filter { !target.collations.contains(Identifier($0)) }
         guard !missing.isEmpty else { return Finding(check, .pass, "every collation that is needed exists") }
         return Finding(
             check,
@@ -77,7 +78,7 @@ extension TargetChecks {
     /// Whether the target can order text as the collations do that the database has made itself.
     var icu: Finding? {
         let made = source.names(of: "ICU collation")
-        guard !made.isEmpty, !target.collations.contains(where: { $0.hasSuffix("-x-icu") }) else { return nil }
+        guard !made.isEmpty, !target.collations.contains(where: { $0.name.hasSuffix("-x-icu") }) else { return nil }
         return Finding(
             "target.icu",
             .blocker,

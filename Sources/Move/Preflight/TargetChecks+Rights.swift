@@ -22,27 +22,27 @@ extension TargetChecks {
         ].compactMap(\.self)
     }
 
-    private func membership(_ roles: Set<String>, lacks what: String, option: String) -> Finding? {
+    private func membership(_ roles: Set<Identifier>, lacks what: String, option: String) -> Finding? {
         let lacking = roles.filter { target.roles[$0] == false }.sorted()
         guard !lacking.isEmpty else { return nil }
         // Since PostgreSQL 16 a role that has made another one is its member in name only.
         let with = server.majorVersion >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""
-        let of = Finding.list(lacking)
+        let of = Finding.list(lacking.map(\.name))
         return Finding(
             "target.owner_rights",
             .blocker,
             "role \"\(server.role)\" is not a member of \(of), and cannot \(what)",
             detail: "It must be a member, and have what they have. \(option)",
-            remedy: lacking.map { "GRANT \(Identifier($0).quoted) TO \(role.quoted)\(with);" }
+            remedy: lacking.map { "GRANT \($0.quoted) TO \(role.quoted)\(with);" }
         )
     }
 
-    private var owners: Set<String> { Set(roleUses.filter(\.isOwner).map(\.role)) }
+    private var owners: Set<Identifier> { Set(roleUses.filter(\.isOwner).map(\.role)) }
 
     /// The owners who could not create what they shall own: ALTER … OWNER TO wants that, too.
     var ownersWithoutRoom: [Finding] {
         guard options.keepsOwners, !server.isSuperuser else { return [] }
-        let owners = owners.filter { target.roles[$0] != nil && $0 != server.role }
+        let owners = owners.filter { target.roles[$0] != nil && $0 != role }
         let lacking = source.ownerships.filter { owners.contains($0.owner) && !hasRoom($0) }
         return [
             ownersWithoutRoom(lacking.filter { $0.schema.map { target.creators[$0] != nil } ?? true }, on: .target),
@@ -60,7 +60,8 @@ extension TargetChecks {
     private func ownersWithoutRoom(_ lacking: [SourceSurvey.Ownership], on side: Finding.Side) -> Finding? {
         guard !lacking.isEmpty else { return nil }
         let places = lacking.map { one in
-            "\"\(one.owner)\" in " + (one.schema.map { "schema \"\($0)\"" } ?? "database \"\(server.database)\"")
+            "\"\(one.owner.name)\" in "
+                + (one.schema.map { "schema \"\($0.name)\"" } ?? "database \"\(server.database)\"")
         }
         return Finding(
             "\(side.rawValue).owners",
@@ -72,15 +73,15 @@ extension TargetChecks {
                 """,
             remedy: lacking.map { one in
                 let place =
-                    one.schema.map { "SCHEMA \(Identifier($0).quoted)" }
+                    one.schema.map { "SCHEMA \($0.quoted)" }
                     ?? "DATABASE \(Identifier(server.database).quoted)"
-                return "GRANT CREATE ON \(place) TO \(Identifier(one.owner).quoted);"
+                return "GRANT CREATE ON \(place) TO \(one.owner.quoted);"
             }
         )
     }
 
     var closedTablespaces: Finding? {
-        let closed = source.names(of: "tablespace").filter { target.closedTablespaces.contains($0) }
+        let closed = source.names(of: "tablespace").filter { target.closedTablespaces.contains(Identifier($0)) }
         guard !closed.isEmpty else { return nil }
         return Finding(
             "target.tablespace_rights",

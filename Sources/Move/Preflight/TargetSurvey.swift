@@ -6,7 +6,7 @@ struct TargetSurvey: Sendable {
     let server: ServerSurvey
     let extensions: [SourceSurvey.Extension]
     /// The roles, with whether we may hand ownership over to each.
-    let roles: [String: Bool]
+    let roles: [Identifier: Bool]
     /// Relations that are there already.
     let occupants: [QualifiedName]
     /// Schema `martlet`.
@@ -14,11 +14,11 @@ struct TargetSurvey: Sendable {
     /// A migration that was begun and not yet finished.
     let migration: Journal.Migration?
     /// The roles that may create in the database, and in each schema that is there.
-    let creators: [String?: Set<String>]
-    let tablespaces: Set<String>
+    let creators: [Identifier?: Set<Identifier>]
+    let tablespaces: Set<Identifier>
     /// Those of the tablespaces that we may not put anything into.
-    let closedTablespaces: Set<String>
-    let collations: Set<String>
+    let closedTablespaces: Set<Identifier>
+    let collations: Set<Identifier>
     let settings: [DatabaseSetting]
     let denials: [Probe.Attempt: PostgresError]
     /// Why what only a superuser can make by nature cannot be made.
@@ -35,13 +35,13 @@ struct TargetSurvey: Sendable {
         options: Preflight.Options
     ) async throws -> TargetSurvey {
         let streams = !options.isOnce && options.wantsRollback && !server.isStandby
-        var roles: [String: Bool] = [:]
+        var roles: [Identifier: Bool] = [:]
         for row in try connection.query(PreflightSQL.targetRoles) { roles[try row("name")] = try row("is_ours") }
-        var names: [String: Set<String>] = [:]
+        var names: [String: Set<Identifier>] = [:]
         for row in try connection.query(PreflightSQL.names) {
             names[try row("kind"), default: []].insert(try row("name"))
         }
-        var creators: [String?: Set<String>] = [:]
+        var creators: [Identifier?: Set<Identifier>] = [:]
         for row in try connection.query(PreflightSQL.creators) {
             creators[try row.optional("schema"), default: []].insert(try row("role"))
         }

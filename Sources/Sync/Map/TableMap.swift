@@ -60,7 +60,7 @@ public struct TableMaps: Sendable, Hashable {
     private let bySource: [QualifiedName: TableMap]
     private let sources: [QualifiedName: QualifiedName]
     /// Schemas that are called otherwise on the target, for what is not a table.
-    public let schemas: [String: String]
+    public let schemas: [Identifier: Identifier]
     /// The columns of the source's tables about which the rules were asked; nil asks nothing.
     private let columns: [QualifiedName: Set<Identifier>]?
 
@@ -70,7 +70,7 @@ public struct TableMaps: Sendable, Hashable {
     /// something about it.
     public init(
         _ maps: [TableMap],
-        schemas: [String: String] = [:],
+        schemas: [Identifier: Identifier] = [:],
         columns: [QualifiedName: Set<Identifier>]? = nil
     ) {
         let maps = maps.filter { !$0.isPlain }
@@ -99,7 +99,7 @@ public struct TableMaps: Sendable, Hashable {
 
     /// What anything that is not a table is called on the target.
     public func targetInSchema(_ name: QualifiedName) -> QualifiedName {
-        QualifiedName(schema: schemas[name.schema] ?? name.schema, name: name.name)
+        QualifiedName(schema: schemas[Identifier(name.schema)]?.name ?? name.schema, name: name.name)
     }
 
     /// Whether values must travel as text, because some are changed.

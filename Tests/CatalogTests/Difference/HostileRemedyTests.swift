@@ -46,6 +46,26 @@ struct HostileRemedyTests {
         }
     }
 
+    @Test func `roles that Swift takes for one are two`() async throws {
+        let pair = DatabasePair.current
+        let number = UInt32.random(in: 0 ... .max)
+        let roles = ["\u{e9}", "e\u{301}"].map { Identifier("\($0) \(number)") }
+        for (place, role) in zip([pair.source, pair.target], roles) {
+            try await execute(
+                place,
+                "CREATE ROLE \(role); CREATE TABLE t (a int); GRANT SELECT ON t TO \(role)"
+            )
+        }
+        let found = try await SchemaComparisonTests.compare(pair.source, pair.target)
+        for (place, role) in zip([pair.source, pair.target], roles) {
+            try await execute(place, "DROP OWNED BY \(role); DROP ROLE \(role)")
+        }
+        #expect(
+            Set(found.compactMap(\.property).map { Array($0.utf8) })
+                == Set(roles.map { Array("privileges of \($0.quoted)".utf8) })
+        )
+    }
+
     @Test func `commands for tables that have become different mend hostile names`() async throws {
         let pair = DatabasePair.current
         var random = SeededGenerator()
