@@ -30,7 +30,9 @@ struct Fence {
 
     /// Puts the fence up.
     ///
-    /// The lock is asked for a moment at a time: while we wait for it, writers wait for us.
+    /// The locks are asked for a moment at a time: while we wait for one, writers wait for us. Who holds a table may wait for one
+    /// that we have already; then the next try begins with the table that could not be got, and so finds the order in
+    /// which the writers take them.
     ///
     /// `locked`: called when the lock is got, from which moment on writers stand still.
     /// Throws, after the last try, an error that names the sessions in the way; nothing is left behind then.
@@ -42,10 +44,19 @@ struct Fence {
             // Elsewhere the journal is in it, on which the operator may have granted something.
             if side == .source { try OwnSchema.close(on: server) }
         }
+        var order = tables.map(Self.lock)
         do {
             try await Self.gate.pass(server) {
-                let names = SQL.joined(tables.map { "ONLY \($0.name)" })
-                try server.execute("LOCK TABLE \(names) IN SHARE ROW EXCLUSIVE MODE")
+                do throws(PostgresError) {
+                    let block = "BEGIN\n\(.joined(order, separator: ";\n"));\nEND" as SQL
+                    try server.execute("DO \(literal: block.text)")
+                } catch {
+                    // PL/pgSQL names the statement that it was at.
+                    if let place = order.firstIndex(where: { error.context?.contains($0.text) == true }) {
+                        order.insert(order.remove(at: place), at: 0)
+                    }
+                    throw error
+                }
                 locked()
                 try server.execute(.joined(tables.map(creation), separator: "; "))
                 // The old server is written to next, by the way back. The locks are held already.
@@ -83,6 +94,10 @@ struct Fence {
         }
     }
 
+    private static func lock(_ table: Table) -> SQL {
+        "LOCK TABLE ONLY \(table.name) IN SHARE ROW EXCLUSIVE MODE"
+    }
+
     /// The journal's entry, whose undo takes the fence down.
     var object: Journal.Object {
         let drops = tables.map { table -> SQL in
@@ -112,6 +127,7 @@ struct Fence {
                                    left(regexp_replace(a.query, '\\s+', ' ', 'g'), 60)) AS who
               FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
              WHERE l.relation = ANY ($1::oid[]) AND l.granted AND a.pid <> pg_backend_pid()
+               AND a.datname = current_database() AND a.xact_start IS NOT NULL
                AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
                               'ExclusiveLock', 'AccessExclusiveLock')
             UNION ALL

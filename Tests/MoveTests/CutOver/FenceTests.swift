@@ -49,6 +49,40 @@ struct FenceTests {
         }
     }
 
+    /// Who writes to `b` and then to `a` holds `b` and waits for `a`, when that is locked first.
+    @Test(.timeLimit(.minutes(2))) func `a fence finds the order in which writers take tables`() async throws {
+        let place = TemporaryDatabase.current
+        try await withConnection(to: place) { server in
+            try server.execute("CREATE TABLE \"a 'b\" (id int); CREATE TABLE b (id int); CREATE TABLE c (id int)")
+            try await Journal.create(Self.migration, on: server)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        try await withConnection(to: place, application: "writer") { writer in
+                            while true {
+                                do {
+                                    try writer.execute(
+                                        """
+                                        BEGIN; INSERT INTO c VALUES (1); INSERT INTO b VALUES (1); SELECT pg_sleep(0.05);
+                                        INSERT INTO "a 'b" VALUES (1); COMMIT
+                                        """
+                                    )
+                                } catch let error as PostgresError where error.sqlState == "25006" { return }
+                            }
+                        }
+                    }
+                }
+                try await eventually("four write") {
+                    try await ask(place, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writer'")
+                        == "4"
+                }
+                let tables = try Schema(server).tables.filter { $0.name.schema == "public" }
+                try await Fence(tables: tables, side: .source).raise(on: server, journal: server) {}
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test func `where no fence is, opening and dropping it do nothing`() async throws {
         try await withConnection(to: TemporaryDatabase.current) { server in
             try Fence.open(on: server)
