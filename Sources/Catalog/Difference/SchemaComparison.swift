@@ -94,7 +94,7 @@ public struct SchemaComparison {
         guard !one.properties.utf8.elementsEqual(other.properties.utf8), !isPartOfAlone(one), !isPartOfAlone(other)
         else { return }
         let (old, new) = (one.values, other.values)
-        for property in Set(old.keys).union(new.keys).sorted(by: { $0.name < $1.name }) {
+        for property in Set(old.keys).union(new.keys).sorted() {
             add(one, .different, property.name, old[property], new[property])
         }
     }
@@ -108,7 +108,7 @@ public struct SchemaComparison {
         }
         if isFacet {
             let values = object.values
-            for property in values.keys.sorted(by: { $0.name < $1.name }) {
+            for property in values.keys.sorted() {
                 let isSource = presence == .onlyInSource
                 add(
                     object,
