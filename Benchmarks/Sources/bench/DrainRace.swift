@@ -124,7 +124,7 @@ struct DrainRace {
                     client: client,
                     source: after.source - before.source,
                     target: after.target - before.target,
-                    memory: command?.peakMemory ?? 0,
+                    memory: command?.peakMemory ?? PeakMemory(),
                     log: after.written(since: before)
                 )
             }

@@ -57,7 +57,7 @@ struct GrowthRace {
                 | \(point.amount.formatted(digits: digits)) | \(measured.wall.formatted(digits: 2)) \
                 | \(expected.formatted(digits: 2)) | \(measured.client.formatted(digits: 2)) \
                 | \(measured.source.formatted(digits: 2)) | \(measured.target.formatted(digits: 2)) \
-                | \(measured.memory / 1_000_000) |
+                | \(measured.memory.text) |
                 """
         }
         return """

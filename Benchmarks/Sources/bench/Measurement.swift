@@ -14,8 +14,8 @@ struct Measurement {
     var source: Double
     /// Processor seconds of the target server.
     var target: Double
-    /// The largest resident set of any process of the client, in bytes; 0 when there is none.
-    var memory: Int
+    /// Of the client's processes.
+    var memory: PeakMemory
     /// Bytes that the target has written to its log.
     var log: Int
 }

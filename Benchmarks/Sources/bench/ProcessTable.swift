@@ -52,13 +52,4 @@ struct ProcessTable {
     func seconds(ofServer main: pid_t) -> Double {
         descendants(of: main).map { seconds($0, withChildren: $0 == main) }.reduce(0, +)
     }
-
-    /// The largest resident set a process has had so far, in bytes.
-    static func peakMemory(of process: pid_t) -> Int {
-        // A process that has ended has none any more.
-        guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
-        else { return 0 }
-        return (Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0) * 1024
-    }
 }

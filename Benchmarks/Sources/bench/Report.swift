@@ -15,7 +15,8 @@ struct Report {
             Written by `make bench`. \(ProcessInfo.processInfo.processorCount) processors, \
             \(ProcessInfo.processInfo.physicalMemory >> 30) GiB, \
             PostgreSQL \(servers.version). Medians, range in brackets; processor seconds (user and system) of the client, the \
-            source server and the target server; memory is the largest resident set of any process of the client; log is \
+            source server and the target server; memory is the largest resident set of any process of the client, of \
+            martlet its own and that of a program it starts where that is larger; log is \
             what the target has written to its WAL. Both servers on this machine, over TCP, fsync on, \
             \(Servers.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")). \
             A peer that took more than \(slowPeer) times as long as the best contender was measured once.
@@ -93,9 +94,9 @@ struct Table {
         cells += [\Measurement.client, \.source, \.target].map { value in
             contender.median { $0[keyPath: value] }.formatted(digits: 2)
         }
-        let memory = contender.rounds.map(\.memory).max() ?? 0
+        let memory = contender.rounds.reduce(into: PeakMemory()) { $0.merge($1.memory) }
         let log = contender.median { Double($0.log) } / 1e6
-        return cells + [memory == 0 ? "–" : String(memory / 1_000_000), log.formatted(digits: 0)]
+        return cells + [memory.text, log.formatted(digits: 0)]
     }
 
     private var hasLimit: Bool { contenders.contains { $0.role == .limit } }

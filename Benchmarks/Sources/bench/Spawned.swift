@@ -9,8 +9,7 @@ final class Spawned {
     private let log: Int32
     private(set) var status: Int32?
 
-    /// The largest resident set that any one process of the command has had, in bytes.
-    private(set) var peakMemory = 0
+    private(set) var peakMemory = PeakMemory()
 
     init(_ command: String, environment: [String: String]) throws {
         var name = Array("/tmp/martlet-bench-XXXXXX".utf8CString)
@@ -78,7 +77,7 @@ final class Spawned {
     /// Looks at the memory of the command's processes.
     func notePeak() {
         for process in ProcessTable.read().descendants(of: process) {
-            peakMemory = max(peakMemory, ProcessTable.peakMemory(of: process))
+            peakMemory.note(process)
         }
     }
 
