@@ -114,7 +114,7 @@ struct ServerDirectory: Sendable, Hashable {
     /// The settings file: one `name = 'value'` a line.
     static func settingsText(_ settings: [String: String]) -> String {
         settings.sorted { $0.key < $1.key }.map { name, value in
-            "\(name) = '\(value.replacing("\\", with: "\\\\").replacing("'", with: "''"))'\n"
+            "\(name) = '\(value.prefixing(["\\"], with: "\\").prefixing(["'"], with: "'"))'\n"
         }.joined()
     }
 

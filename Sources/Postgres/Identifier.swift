@@ -39,7 +39,7 @@ extension String {
     ///
     /// Works on Unicode scalars: to Swift a quote and a combining accent after it are one character,
     /// which is not the quote, while the server sees the quote.
-    func prefixing(_ scalars: Set<Unicode.Scalar>, with mark: Unicode.Scalar) -> String {
+    package func prefixing(_ scalars: Set<Unicode.Scalar>, with mark: Unicode.Scalar) -> String {
         guard unicodeScalars.contains(where: scalars.contains) else { return self }
         var marked = UnicodeScalarView()
         for scalar in unicodeScalars {

@@ -38,6 +38,18 @@ struct ServerTests {
         }
     }
 
+    @Test func `a setting has the text that was asked for`() async throws {
+        try await withServer { server in
+            // To Swift a quote and the accent after it are one character, which is no quote.
+            for text in ["it's", "back\\slash", "'\u{301}", "\\\u{301}'"] {
+                try await server.set(["martlet.text": text])
+                try await server.restart()
+                let shown = try await ask(server.connection(), "SHOW martlet.text")
+                #expect(shown?.utf8.elementsEqual(text.utf8) == true)
+            }
+        }
+    }
+
     @Test func `a server that was killed starts when its last session has gone`() async throws {
         try await withServer { server in
             let session = try await withConnection(to: server.connection()) { session in

@@ -84,6 +84,23 @@ struct StatusTextTests {
         #expect(!lines.contains { $0.hasPrefix("stopped") })
     }
 
+    @Test(arguments: [(3_000_000_000, "grows by 1.0 GB/s"), (1_000_000_000, "shrinks by 1.0 GB/s, eta 1 s")])
+    func `who is far behind is told how long it will last`(later: Int, outlook: String) throws {
+        var painter = Painter(output: Output())
+        let reports = try [2_000_000_000, later].enumerated().map { second, bytes in
+            var report = try Self.report(
+                .following,
+                more: Self.lag.replacing(#""bytes": 0"#, with: #""bytes": \#(bytes)"#)
+            )
+            report.at += Double(second)
+            return report
+        }
+        let first = painter.lines(reports[0], width: nil).joined(separator: "\n")
+        #expect(first.contains("catching up") && first.contains("· lag 2.0 GB, 0.0 s ·"), "\(first)")
+        let second = painter.lines(reports[1], width: nil).joined(separator: "\n")
+        #expect(second.contains(outlook), "\(second)")
+    }
+
     @Test func `the lag is unknown while a server is gone`() throws {
         let report = try Self.report(.following, more: #", "waiting": "could not connect", "isDisconnected": true"#)
         #expect(Self.lines(report).joined().contains("· lag unknown ·"))

@@ -175,7 +175,7 @@ public struct WorkRun: Sendable {
     /// The one that leads the load must be able to end our sessions when it does not hear of us any more.
     private func check(_ load: Journal.OpenLoad, on journal: Connection) throws {
         let role = try journal.query("SELECT current_user AS role").first?("role", as: String.self)
-        if role != load.targetRole { throw Self.otherRole(role, load.targetRole, endpoints.target) }
+        try Self.check(role, is: load.targetRole, on: endpoints.target)
     }
 
     private func checkSource(_ load: Journal.OpenLoad, of migration: Journal.Migration) async throws {
@@ -197,15 +197,16 @@ public struct WorkRun: Sendable {
                 )
             }
             if try row("is_standby") { throw LoadWorker.noSnapshot.onlyFact("That server is a standby.") }
-            let role: String = try row("role")
-            if role != load.sourceRole { throw Self.otherRole(role, load.sourceRole, endpoints.source) }
+            try Self.check(try row("role"), is: load.sourceRole, on: endpoints.source)
         }
     }
 
-    private static func otherRole(_ ours: String?, _ theirs: String, _ place: ConnectionString) -> PostgresError {
-        PostgresError(
+    private static func check(_ role: String?, is leader: String, on place: ConnectionString) throws(PostgresError) {
+        let (ours, theirs) = (Identifier(role ?? ""), Identifier(leader))
+        guard ours != theirs else { return }
+        throw PostgresError(
             "the martlet that runs the move connects to \(place.place) as another role",
-            detail: "It is role \(Identifier(theirs).quoted), and this is role \(Identifier(ours ?? "").quoted).",
+            detail: "It is role \(theirs.quoted), and this is role \(ours.quoted).",
             hint:
                 "Connect as the same role: only then can it end the sessions of a worker that it does not hear of any more."
         )

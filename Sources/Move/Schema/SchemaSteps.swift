@@ -112,7 +112,7 @@ struct SchemaSteps: Sendable {
             if !options.isOnce { try connection.execute(options.sessionRoles.target.settings) }
             let keys = foreignKeys(selection)
             let existing = try existingConstraints(on: connection)
-            for (table, key) in keys where !existing.contains(Self.id(table, key)) {
+            for (table, key) in keys where !existing.contains(ConstraintName(table: table.name, name: key.name)) {
                 try unlessFiltered(key, selection, on: connection) { () throws(PostgresError) in
                     try connection.execute(Self.addition(of: key, to: table))
                 }
@@ -206,7 +206,16 @@ struct SchemaSteps: Sendable {
         }
     }
 
-    private func existingConstraints(on connection: Connection) throws(PostgresError) -> Set<String> {
+    private struct ConstraintName: Hashable {
+        let table: QualifiedName
+        let name: Identifier
+
+        init(table: QualifiedName, name: String) {
+            (self.table, self.name) = (table, Identifier(name))
+        }
+    }
+
+    private func existingConstraints(on connection: Connection) throws(PostgresError) -> Set<ConstraintName> {
         let rows = try connection.query(
             """
             SELECT n.nspname, t.relname, c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
@@ -216,13 +225,9 @@ struct SchemaSteps: Sendable {
         return Set(
             try rows.map { row throws(PostgresError) in
                 let table = QualifiedName(schema: try row("nspname"), name: try row("relname"))
-                return table.quoted + Identifier(try row("conname")).quoted
+                return ConstraintName(table: table, name: try row("conname"))
             }
         )
-    }
-
-    private static func id(_ table: Table, _ key: ForeignKey) -> String {
-        table.name.quoted + Identifier(key.name).quoted
     }
 
     // MARK: The rest

@@ -9,6 +9,9 @@ struct Painter {
     let output: Output
     private var last: (at: Date, bytes: Int, rows: Int)?
     private var rate: (bytes: Double, rows: Double) = (0, 0)
+    private var lastLag: (at: Date, bytes: Double)?
+    /// By how many bytes a second the lag grows; nil before it was seen twice.
+    private var lagGrowth: Double?
 
     init(output: Output) {
         self.output = output
@@ -23,7 +26,8 @@ struct Painter {
         lines += runnerLines(report, reading, width)
         let seconds = report.at.timeIntervalSince(report.started)
         let time = reading.map { $0.runner == .running } ?? true ? Self.duration(seconds) : ""
-        let state = [report.phase.title, report.activity, time].filter { !$0.isEmpty }
+        let activity = Self.isCatchingUp(report) ? "catching up" : report.activity
+        let state = [report.phase.title, activity, time].filter { !$0.isEmpty }
         lines += text(state.joined(separator: " · "), width)
         if let waiting = report.waiting { lines += text("waiting: \(waiting)", width, .yellow) }
         if let warning = report.warning { lines += text("warning: \(warning)", width, .yellow) }
@@ -125,6 +129,7 @@ struct Painter {
     )
 
     private mutating func measure(_ report: StatusReport) {
+        measureLag(report)
         let bytes = report.tables.map(\.load.bytes).reduce(0, +)
         let rows = report.tables.map(\.load.rows).reduce(0, +)
         if let last, report.at.timeIntervalSince(last.at) > 0 {
@@ -134,6 +139,31 @@ struct Painter {
             rate.rows += (Double(rows - last.rows) / seconds - rate.rows) * min(1, seconds / 2)
         }
         last = (report.at, bytes, rows)
+    }
+
+    private mutating func measureLag(_ report: StatusReport) {
+        guard let lag = report.lag.map({ Double($0.bytes) }) else { return (lastLag, lagGrowth) = (nil, nil) }
+        if let last = lastLag {
+            let seconds = report.at.timeIntervalSince(last.at)
+            guard seconds > 0 else { return }
+            let now = (lag - last.bytes) / seconds
+            // Smoothed over about ten seconds: what is read and applied comes in shares.
+            lagGrowth = lagGrowth.map { $0 + (now - $0) * min(1, seconds / 10) } ?? now
+        }
+        lastLag = (report.at, lag)
+    }
+
+    /// Whether so much log is not applied yet that it takes a while.
+    private static func isCatchingUp(_ report: StatusReport) -> Bool {
+        report.activity == "waiting for changes" && report.lag.map { $0.bytes >= 16 << 20 } ?? false
+    }
+
+    /// How long a lag will last, or that it grows.
+    private func lagOutlook(_ lag: StatusReport.Lag, _ report: StatusReport) -> String {
+        guard Self.isCatchingUp(report), let growth = lagGrowth, abs(growth) >= 1000 else { return "" }
+        let change = "\(Self.size(Int(abs(growth))))/s"
+        return growth < 0
+            ? ", shrinks by \(change), eta \(Self.duration(Double(lag.bytes) / -growth))" : ", grows by \(change)"
     }
 
     private func loadLines(_ report: StatusReport) -> [String] {
@@ -180,7 +210,8 @@ struct Painter {
         ]
         if reading.map({ $0.runner != .stopped }) ?? true {
             if let lag = report.lag {
-                parts.append("lag \(Self.size(Int(clamping: lag.bytes))), \(String(format: "%.1f", lag.seconds)) s")
+                let (size, seconds) = (Self.size(Int(clamping: lag.bytes)), String(format: "%.1f", lag.seconds))
+                parts.append("lag \(size), \(seconds) s\(lagOutlook(lag, report))")
                 if let beat = lag.heartbeatMilliseconds { parts.append("heartbeat \(Self.heartbeat(beat))") }
             } else if report.phase != .loading {
                 parts.append("lag unknown")
