@@ -53,8 +53,8 @@ lint:
 format:
 	swift format format -i -r Sources Tests Package.swift
 
-bench:
+bench: setup
 	@Benchmarks/run
 
-bench-quick:
+bench-quick: setup
 	@Benchmarks/run --quick

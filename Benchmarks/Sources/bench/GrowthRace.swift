@@ -25,39 +25,45 @@ struct GrowthRace {
         return """
             ## Growth
 
-            `\(Self.command)`, once for each line, and the straight line through them.
+            `\(Self.command)`, and the straight line through the medians.
 
             \(text(tables, of: "tables without rows", digits: 0))
 
-            \(text(sizes, of: "GB of pgbench", digits: 2))
+            \(text(sizes, of: "GB of pgbench", digits: 2)) By that line 64 GB take \(fit(sizes).at(64).formatted(digits: 0)) s.
             """
     }
 
     private struct Point {
         let amount: Double
-        let measured: Measurement
+        let rounds: [Measurement]
+
+        func median(_ value: (Measurement) -> Double) -> Double { rounds.map(value).median }
     }
 
     private func point(_ amount: Double) async throws -> Point {
-        try await servers.create("copy", on: servers.target)
-        try await servers.clearScratch()
-        try await servers.settle()
-        let measured = try await servers.measure(.martlet(Self.command), source: "growth", target: "copy") {}
-        tell("growth, \(amount): \(measured.wall.formatted(digits: 2)) s")
-        try await servers.drop("copy", on: servers.target)
-        return Point(amount: amount, measured: measured)
+        var rounds: [Measurement] = []
+        for _ in 0..<options.rounds {
+            try await servers.create("copy", on: servers.target)
+            try await servers.clearScratch()
+            try await servers.settle()
+            rounds.append(try await servers.measure(.martlet(Self.command), source: "growth", target: "copy") {})
+            tell("growth, \(amount): \((rounds.last?.wall ?? .nan).formatted(digits: 2)) s")
+            try await servers.drop("copy", on: servers.target)
+        }
+        return Point(amount: amount, rounds: rounds)
     }
 
     private func text(_ points: [Point], of unit: String, digits: Int) -> String {
         let line = fit(points)
         let rows = points.map { point in
-            let measured = point.measured
-            let expected = line.start + line.slope * point.amount
+            let walls = point.rounds.map(\.wall)
+            let memory = point.rounds.reduce(into: PeakMemory()) { $0.merge($1.memory) }
+            let range = "[\((walls.min() ?? 0).formatted(digits: 2))–\((walls.max() ?? 0).formatted(digits: 2))]"
             return """
-                | \(point.amount.formatted(digits: digits)) | \(measured.wall.formatted(digits: 2)) \
-                | \(expected.formatted(digits: 2)) | \(measured.client.formatted(digits: 2)) \
-                | \(measured.source.formatted(digits: 2)) | \(measured.target.formatted(digits: 2)) \
-                | \(measured.memory.text) |
+                | \(point.amount.formatted(digits: digits)) | \(walls.median.formatted(digits: 2)) \(range) \
+                | \(line.at(point.amount).formatted(digits: 2)) | \(point.median(\.client).formatted(digits: 2)) \
+                | \(point.median(\.source).formatted(digits: 2)) | \(point.median(\.target).formatted(digits: 2)) \
+                | \(memory.text) |
                 """
         }
         return """
@@ -69,13 +75,20 @@ struct GrowthRace {
             """
     }
 
+    private struct Line {
+        let start: Double
+        let slope: Double
+
+        func at(_ amount: Double) -> Double { start + slope * amount }
+    }
+
     /// The line of least squares.
-    private func fit(_ points: [Point]) -> (start: Double, slope: Double) {
+    private func fit(_ points: [Point]) -> Line {
         let count = Double(points.count)
         let x = points.map(\.amount).reduce(0, +) / count
-        let y = points.map(\.measured.wall).reduce(0, +) / count
-        let up = points.map { ($0.amount - x) * ($0.measured.wall - y) }.reduce(0, +)
+        let y = points.map { $0.median(\.wall) }.reduce(0, +) / count
+        let up = points.map { ($0.amount - x) * ($0.median(\.wall) - y) }.reduce(0, +)
         let slope = up / points.map { ($0.amount - x) * ($0.amount - x) }.reduce(0, +)
-        return (y - slope * x, slope)
+        return Line(start: y - slope * x, slope: slope)
     }
 }

@@ -19,14 +19,16 @@ struct LatencyRace {
         var last = 0
         for rate in [500, 5000] {
             for (contender, kind) in [(Followers.native, Followers.Kind.native), (Followers.ours, .ours)] {
-                var delays: [Double] = []
+                var (delays, later): ([Double], [Double]) = ([], [])
                 for round in 0..<options.rounds {
-                    delays += try await measure(kind, followers, rate: rate, &last)
+                    let measured = try await measure(kind, followers, rate: rate, &last)
+                    delays += measured
+                    later += measured.suffix(measured.count / 2)
                     tell(
                         "latency at \(rate)/s, round \(round + 1): \(contender.name) \(delays.median.formatted(digits: 2)) ms"
                     )
                 }
-                lines.append("| \(rate) | \(contender.name) | \(cells(delays)) |")
+                lines.append("| \(rate) | \(contender.name) | \(cells(delays, later: later.median)) |")
             }
         }
         try await followers.clean()
@@ -44,9 +46,8 @@ struct LatencyRace {
             """
     }
 
-    private func cells(_ delays: [Double]) -> String {
-        let later = Array(delays.suffix(delays.count / 2))
-        let values = [0.5, 0.95, 0.99].map { delays.percentile($0) } + [delays.max() ?? .nan, later.median]
+    private func cells(_ delays: [Double], later: Double) -> String {
+        let values = [0.5, 0.95, 0.99].map { delays.percentile($0) } + [delays.max() ?? .nan, later]
         return ([String(delays.count)] + values.map { $0.formatted(digits: 1) }).joined(separator: " | ")
     }
 

@@ -6,6 +6,8 @@ import Foundation
 /// always of one discipline, and so of one run.
 struct Report {
     private let heading: String
+    /// What is measured: versions of both sides.
+    private let versions: String
     private var sections: [String: String]
 
     init(_ options: Options, _ servers: Servers) async throws {
@@ -13,14 +15,15 @@ struct Report {
             # Benchmarks
 
             Written by `make bench`. \(ProcessInfo.processInfo.processorCount) processors, \
-            \(ProcessInfo.processInfo.physicalMemory >> 30) GiB, \
-            PostgreSQL \(servers.version). Medians, range in brackets; processor seconds (user and system) of the client, the \
+            \(ProcessInfo.processInfo.physicalMemory >> 30) GiB. Medians, range in brackets; processor seconds (user and system) of the client, the \
             source server and the target server; memory is the largest resident set of any process of the client, of \
             martlet its own and that of a program it starts where that is larger; log is \
             what the target has written to its WAL. Both servers on this machine, over TCP, fsync on, \
             \(Servers.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")). \
             A peer that took more than \(slowPeer) times as long as the best contender was measured once.
             """
+        let commit = ProcessInfo.processInfo.environment["MARTLET_COMMIT"].map { ", martlet of \($0)" } ?? ""
+        versions = "PostgreSQL \(servers.version)\(commit)"
         let old = try options.output.map {
             FileManager.default.fileExists(atPath: $0) ? try String(contentsOfFile: $0, encoding: .utf8) : ""
         }
@@ -31,7 +34,7 @@ struct Report {
     mutating func add(_ section: String, of discipline: String, _ options: Options) {
         let size = options.isQuick ? "quick sizes, " : ""
         let day = Date().formatted(.iso8601.year().month().day())
-        sections[discipline] = "*\(day), \(size)rounds: \(options.rounds)*\n\n" + section
+        sections[discipline] = "*\(day), \(versions), \(size)rounds: \(options.rounds)*\n\n" + section
     }
 
     var text: String {
@@ -84,7 +87,7 @@ struct Table {
     }
 
     private func cells(of contender: Contender) -> [String] {
-        guard !contender.hasFailed else { return [contender.name, "failed: not everything arrived"] }
+        guard !contender.hasFailed else { return [contender.name, "failed"] }
         let median = contender.median(\.wall)
         var cells = [contender.name, wall(contender, \.wall)]
         if let amount { cells.append(String(Int(Double(amount.count) / median))) }

@@ -52,19 +52,23 @@ public struct Migration: Sendable {
     let monitor: Monitor
     let throttle: Throttle
     let stages = Stages()
+    private let wait: Duration?
 
     /// Prepares a move; nothing is connected to yet.
     ///
-    /// `limits` are of this run: what the journal says does not count, and they are not kept.
+    /// `limits` are of this run: what the journal says does not count, and they are not kept. `wait`: how long to wait for a
+    /// server that cannot be reached, from the beginning on; nil is ten minutes, and only once the move has begun.
     public init(
         endpoints: Endpoints,
         options: MigrationOptions,
         limits: Limits = Limits(),
+        wait: Duration? = nil,
         directory: URL,
         monitor: Monitor
     ) {
         self.endpoints = endpoints
         self.options = options
+        self.wait = wait
         self.directory = directory
         self.monitor = monitor
         throttle = Throttle(limits) { monitor.event($0) }
@@ -74,7 +78,7 @@ public struct Migration: Sendable {
 
     /// Moves, until the move ends or the task is cancelled.
     ///
-    /// A connection that breaks is waited for, up to ten minutes; then the error is thrown and the
+    /// A connection that breaks is waited for, up to ten minutes or as long as was asked for; then the error is thrown and the
     /// same call resumes. How it ended is written to the log and, when the target can be reached, to the journal.
     public func run() async throws -> Outcome {
         do {
@@ -91,8 +95,16 @@ public struct Migration: Sendable {
 
     /// Whether to go on after a failure: when a server was lost, and, whatever has failed, while writers may be locked out.
     private func isWorthAnotherTry(_ error: PostgresError) -> Bool {
-        guard monitor.hasRun, !Task.isCancelled, error.sqlState != Lease.refusedState else { return false }
+        guard monitor.hasRun || wait != nil, !Task.isCancelled, error.sqlState != Lease.refusedState else {
+            return false
+        }
         return error.isConnectionLoss || monitor.isSwitching
+    }
+
+    /// How long a server may be gone.
+    private var patience: Duration {
+        let asked = wait ?? .zero
+        return monitor.hasRun ? max(asked, .seconds(600)) : asked
     }
 
     private func keepEnd() async {
@@ -110,7 +122,7 @@ public struct Migration: Sendable {
                 // A run that lasted was a success; its end begins a new count.
                 let now = ContinuousClock.now
                 if started.duration(to: now) > .seconds(30) || brokenSince == nil { brokenSince = now }
-                guard let since = brokenSince, since.duration(to: now) < .seconds(600) else { throw error }
+                guard let since = brokenSince, since.duration(to: now) < patience else { throw error }
                 monitor.lost("\(error.message); trying again")
                 // The target may be the server that is gone.
                 try? await RunEnd.keep(of: self)

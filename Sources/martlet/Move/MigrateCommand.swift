@@ -52,6 +52,14 @@ struct MigrateCommand: Command {
 
     @OptionGroup var limits: LimitOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "How long to wait for a server that cannot be reached, such as 2h (default: 10m once the move has begun, and not at all before).",
+            valueName: "time"
+        )
+    )
+    var wait: WaitTime?
+
     @Flag(help: "Say what would be done, and whether anything is in the way; change nothing.")
     var dryRun = false
 
@@ -85,7 +93,7 @@ struct MigrateCommand: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         let endpoints = try endpoints.endpoints()
-        let findings = try await assess(endpoints, output)
+        let findings = try await waiting(output) { try await assess(endpoints) }
         if let status = try await status(findings, endpoints, output) { return status }
         let options = try options(findings?.jobs)
         let directory = work.url(for: endpoints.source)
@@ -96,6 +104,7 @@ struct MigrateCommand: Command {
             endpoints: endpoints,
             options: options,
             limits: try limits.limits(),
+            wait: wait?.duration,
             directory: directory,
             monitor: monitor
         )
@@ -111,7 +120,7 @@ struct MigrateCommand: Command {
     }
 
     /// Looks first for what is in the way of a move that begins; nil when one goes on.
-    private func assess(_ endpoints: Endpoints, _ output: Output) async throws -> Findings? {
+    private func assess(_ endpoints: Endpoints) async throws -> Findings? {
         let isResumed = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) != nil }
         guard !isResumed || dryRun else { return nil }
         return try await Preflight.run(
@@ -119,6 +128,22 @@ struct MigrateCommand: Command {
             target: endpoints.target,
             options: selection.preflight()
         )
+    }
+
+    /// Waits for servers that cannot be reached, if that was asked for.
+    private func waiting<Result>(_ output: Output, _ body: () async throws -> Result) async throws -> Result {
+        let end = ContinuousClock.now + (wait?.duration ?? .zero)
+        var told = ""
+        while true {
+            do {
+                return try await body()
+            } catch let error as PostgresError where error.isConnectionLoss && ContinuousClock.now < end {
+                let reason = error.detail?.split(separator: "\n").first.map { ": \($0)" } ?? ""
+                if told != error.message + reason { output.talk(prose: "waiting: \(error.message)\(reason)") }
+                told = error.message + reason
+                try await Task.sleep(for: .seconds(2))
+            }
+        }
     }
 
     /// Tells what was found; returns a status when the move must not begin.
