@@ -31,6 +31,8 @@ extension Journal {
         public var watermark: LSN?
         /// Whether a TRUNCATE in the transaction at the watermark made void what came before it.
         public var isTruncated = false
+        /// Whether the table had another file on the source when rows of it were copied than its snapshot knows.
+        public var isRewritten = false
         /// Rows copied.
         public var rowsDone: Int
         /// Bytes copied, as they went over the wire.
@@ -71,7 +73,8 @@ extension Journal {
     public static func loads(on connection: Connection) throws(PostgresError) -> [TableLoad] {
         let rows = try connection.query(
             """
-            SELECT schema, name, source_oid, unit, lane, bytes, state, watermark, is_truncated, rows_done, bytes_done
+            SELECT schema, name, source_oid, unit, lane, bytes, state, watermark, is_truncated, is_rewritten, rows_done,
+                   bytes_done
               FROM martlet.table_load ORDER BY schema, name
             """
         )
@@ -86,6 +89,7 @@ extension Journal {
             load.state = TableLoad.State(rawValue: try row("state")) ?? .waiting
             load.watermark = try row.optional("watermark")
             load.isTruncated = try row("is_truncated")
+            load.isRewritten = try row("is_rewritten")
             load.rowsDone = try row("rows_done")
             load.bytesDone = try row("bytes_done")
             return load
@@ -101,7 +105,8 @@ extension Journal {
         try connection.query(
             """
             UPDATE martlet.table_load
-               SET state = 'loading', watermark = $3::pg_lsn, is_truncated = false, rows_done = 0, bytes_done = 0,
+               SET state = 'loading', watermark = $3::pg_lsn, is_truncated = false, is_rewritten = false, rows_done = 0,
+                   bytes_done = 0,
                    started = clock_timestamp(), finished = NULL
              WHERE schema = $1 AND name = $2
             """,
@@ -117,12 +122,14 @@ extension Journal {
         rows: Int,
         bytes: Int,
         isLast: Bool,
+        isRewritten: Bool = false,
         on connection: Connection
     ) throws(PostgresError) {
         try connection.query(
             """
             UPDATE martlet.table_load
                SET rows_done = rows_done + $3::bigint, bytes_done = bytes_done + $4::bigint,
+                   is_rewritten = is_rewritten OR $6,
                    state = CASE WHEN $5 THEN 'loaded' ELSE state END,
                    finished = CASE WHEN $5 THEN clock_timestamp() END
              WHERE schema = $1 AND name = $2
@@ -131,8 +138,14 @@ extension Journal {
             table.name,
             rows,
             bytes,
-            isLast
+            isLast,
+            isRewritten
         )
+    }
+
+    /// Notes that tables have to be copied again, each with all that the stream knows by the same name.
+    public static func noteIncomplete(units: [UInt32], on connection: Connection) throws(PostgresError) {
+        try connection.query("UPDATE martlet.table_load SET state = 'loading' WHERE unit = ANY ($1::oid[])", units)
     }
 
     /// Notes that a table was truncated at `position`: what changed in it before does not count any more, not even in the

@@ -2,7 +2,7 @@ extension Connection {
     /// Gives the session settings under which values and names mean the same on every server, and nothing times out by itself.
     ///
     /// Text forms are those that PostgreSQL's own replication asks for (libpqwalreceiver); names are
-    /// always written with their schema; row security raises an error instead of hiding rows.
+    /// always written with their schema; row security raises an error instead of hiding rows. `synchronous_commit` is not off.
     ///
     /// - Parameter encoding: the encoding both sides speak; nil leaves the session's.
     /// - Throws: when the server refuses one of them, which no supported version does.
@@ -21,7 +21,12 @@ extension Connection {
         if majorVersion >= 17 { settings.append(("transaction_timeout", "0")) }
         if let encoding { settings.append(("client_encoding", encoding)) }
         let statements = settings.map { name, value -> SQL in "SET \(Identifier(name)) = \(literal: value)" }
-        try execute(.joined(statements, separator: "; "))
+        // A commit that was acknowledged must outlive a crash, whatever the role or the database has.
+        let durable: SQL = """
+            SELECT pg_catalog.set_config('synchronous_commit', 'local', false)
+             WHERE pg_catalog.current_setting('synchronous_commit') = 'off'
+            """
+        try execute(.joined(statements + [durable], separator: "; "))
     }
 }
 

@@ -18,9 +18,11 @@ import Synchronization
     /// Where this session is connected to.
     public let target: ConnectionString
 
-    fileprivate init(to target: ConnectionString, application: String) throws(PostgresError) {
+    fileprivate init(to target: ConnectionString, application: String?) throws(PostgresError) {
         // Swift's strings are UTF-8, whatever PGCLIENTENCODING or the database says.
-        let conninfo = target.withDefault("application_name", application).withDefault("connect_timeout", "10")
+        // By their names martlet tells its own sessions from others', whatever the operator's connection string says.
+        let named = application.map { target.with("application_name", $0) }
+        let conninfo = (named ?? target.withDefault("application_name", "martlet")).withDefault("connect_timeout", "10")
             // A peer that is gone without a word is noticed within a minute, not after two hours.
             .withDefault("keepalives_idle", "20").withDefault("keepalives_interval", "10")
             .withDefault("keepalives_count", "3").withDefault("tcp_user_timeout", "60000")
@@ -84,10 +86,12 @@ import Synchronization
 /// ``withoutCancellation(_:)``. A task that is cancelled while it connects waits for the end of
 /// that, at most `connect_timeout`, which is 10 seconds for each address unless the target says otherwise.
 ///
+/// `application` is what the server shows as `application_name`; nil is what `target` says, or else "martlet".
+///
 /// Throws a ``PostgresError`` when the server cannot be reached or refuses us, or what `body` throws.
 public func withConnection<Result>(
     to target: ConnectionString,
-    application: String = "martlet",
+    application: String? = nil,
     _ body: (Connection) async throws -> Result
 ) async throws -> Result {
     try await withOwnThread("martlet.connection") {

@@ -66,6 +66,7 @@ CREATE TABLE martlet.table_load (
     watermark  pg_lsn,
     -- Whether a TRUNCATE in the transaction at the watermark emptied it while it was copied.
     is_truncated bool NOT NULL DEFAULT false,
+    is_rewritten bool NOT NULL DEFAULT false,
     rows_done  bigint NOT NULL DEFAULT 0,
     bytes_done bigint NOT NULL DEFAULT 0,
     started    timestamptz,

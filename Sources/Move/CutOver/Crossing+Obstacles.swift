@@ -7,7 +7,8 @@ import Sync
 extension Crossing {
     /// Says what would be in the way, and changes nothing.
     func rehearse(_ follower: Follower, _ ask: Ask.Switch) async throws -> Ask.DryRun {
-        var obstacles = try await self.obstacles(ask, follower)
+        let crossing = try await refreshed()
+        var obstacles = try await crossing.obstacles(ask, follower)
         let isPaused = try await withNeutralConnection(to: run.endpoints.target) { try Journal.paused(on: $0) != nil }
         if isPaused {
             obstacles.append("the move is paused (martlet resume)")
@@ -24,7 +25,7 @@ extension Crossing {
             ).first
             return Ask.DryRun(
                 obstacles: obstacles,
-                tables: selection.tables.count,
+                tables: crossing.selection.tables.count,
                 sequences: try Sequence.readAll(server).count,
                 lagBytes: run.monitor.report.lag?.bytes ?? 0,
                 sessions: try sessions?("sessions") ?? 0

@@ -17,12 +17,13 @@ extension Crossing {
         let waiting = waiting ?? run.tellBlockers
         run.monitor.activity("comparing both databases")
         try await withNeutralConnection(to: run.endpoints[direction.left]) { try partitions.note($0) }
+        let followed = try await refreshed().followed
         var verdict = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
             waiting: waiting
         ) { left, entered, _ in
-            try await compare(selection.published.map { oldName($0.name) }, left, entered, ask)
+            try await compare(followed.map { oldName($0.name) }, left, entered, ask)
         }
         for _ in 0..<10 where !verdict.equal {
             let truncated = Set(try await follower.tablesTruncated(plan).map { oldName(entered: $0) })
@@ -45,6 +46,9 @@ extension Crossing {
         try note(verdict, on: journal)
         return verdict
     }
+
+    /// The tables whose changes come: none that was made since the move began.
+    private var followed: [Table] { selection.published.filter { plan.tables[$0.oid] != nil } }
 
     /// What a table of the server that is left is called on the old server, by whose names a verdict goes.
     private func oldName(_ name: QualifiedName) -> QualifiedName {

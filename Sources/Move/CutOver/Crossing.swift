@@ -46,11 +46,17 @@ struct Crossing: Sendable {
     let run: Run
     let direction: Direction
     let plan: FollowPlan
-    /// The tables as they are on the server that is left.
-    let selection: Selection
+    /// The tables as they are on the server that is left; see ``refreshed()``.
+    private(set) var selection: Selection
+    /// All tables of that server, as of before `selection` was read.
+    private var present: Set<UInt32> = []
     let partitions = PartitionFiles()
     let fenceTime = FenceTime()
     let validation = LateValidation()
+
+    init(run: Run, direction: Direction, plan: FollowPlan, selection: Selection) {
+        (self.run, self.direction, self.plan, self.selection) = (run, direction, plan, selection)
+    }
 
     var left: ConnectionString { run.endpoints[direction.left] }
     var entered: ConnectionString { run.endpoints[direction.entered] }
@@ -63,21 +69,22 @@ struct Crossing: Sendable {
         _ journal: Connection
     ) async throws -> Crossed {
         try await catchUp(follower)
-        let obstacles = try await self.obstacles(ask, follower)
-        guard obstacles.isEmpty else {
-            throw PostgresError("cannot \(direction.action) now", detail: obstacles.joined(separator: "; ") + ".")
-        }
+        let beginning = try await refreshed()
+        try refuse(try await beginning.obstacles(ask, follower))
         var report = CutoverReport(direction: direction.rawValue)
         let objects: LargeObjects.Mark
         do {
             objects = try await report.measure("compare", isDowntime: false) {
-                try await approach(follower, ask, journal)
+                try await beginning.approach(follower, ask, journal)
             }
         } catch {
             follower.stopListening()
             throw error
         }
-        var crossed = try await prepareWayBack(report, objects, ask, journal)
+        // Comparing takes hours where there is much.
+        let crossing = try await refreshed()
+        try refuse(try await crossing.obstacles(ask, follower))
+        var crossed = try await crossing.prepareWayBack(report, objects, ask, journal)
         run.monitor.isSwitching = true
         do {
             try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
@@ -88,7 +95,7 @@ struct Crossing: Sendable {
         }
         do {
             run.monitor.activity("stopping writers")
-            try await stopWriters(&crossed, follower, journal)
+            try await crossing.stopWriters(&crossed, follower, journal)
             return crossed
         } catch {
             let failure = error
@@ -103,6 +110,31 @@ struct Crossing: Sendable {
             run.monitor.isSwitching = false
             throw failure
         }
+    }
+
+    /// The same with the tables as they are now: partitions come and go while a move runs, and columns too.
+    func refreshed() async throws -> Crossing {
+        var crossing = self
+        crossing.present = try await withNeutralConnection(to: left) { try Self.tables(on: $0) }
+        crossing.selection =
+            direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
+        return crossing
+    }
+
+    private static func tables(on server: Connection) throws(PostgresError) -> Set<UInt32> {
+        let rows = try server.query(
+            """
+            SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+             WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND nspname NOT IN ('martlet', 'information_schema')
+               AND c.oid >= 16384
+            """
+        )
+        return Set(try rows.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
+    }
+
+    private func refuse(_ obstacles: [String]) throws(PostgresError) {
+        guard !obstacles.isEmpty else { return }
+        throw PostgresError("cannot \(direction.action) now", detail: obstacles.joined(separator: "; ") + ".")
     }
 
     /// Tells whom a slot waits for, and gives up after a minute when one of them is as old: who holds on to a transaction for
@@ -297,6 +329,20 @@ struct Crossing: Sendable {
         )
     }
 
+    /// A table that was made since has no trigger of the fence, and a partition can be written to by its own name.
+    private func refuseTables(madeOn server: Connection) throws(PostgresError) {
+        let made = try Self.tables(on: server).subtracting(present)
+        guard !made.isEmpty else { return }
+        let names = try server.query("SELECT c::text AS name FROM unnest($1::oid[]::regclass[]) AS c", made.sorted())
+        throw PostgresError(
+            "tables were made while the \(direction.name) was prepared",
+            detail: try names.map { row throws(PostgresError) in try row("name", as: String.self) }.joined(
+                separator: ", "
+            ),
+            hint: "Run martlet \(direction.name) again."
+        )
+    }
+
     private func stopWriters(_ crossed: inout Crossed, _ follower: Follower, _ journal: Connection) async throws {
         try await validation.pause()
         let clock = ContinuousClock()
@@ -321,6 +367,7 @@ struct Crossing: Sendable {
                     waited = asked.duration(to: lockedAt)
                 }
                 crossed.report.splitOffWait(waited, from: "put up the fence")
+                try refuseTables(madeOn: server)
                 try await crossed.report.measure("drain") {
                     let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                     try await follower.pass(try row?("lsn") ?? .zero, on: left, within: .seconds(30))

@@ -153,7 +153,10 @@ struct Conductor: Sendable {
         _ selection: Selection,
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
-        guard !run.options.isOnce else { return try await body() }
+        guard !run.options.isOnce else {
+            try await body()
+            return try await refuseRewritten()
+        }
         let (plan, schema) = try await forwardPlan(selection)
         try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) { follower in
             monitor.watch(follower)
@@ -164,10 +167,32 @@ struct Conductor: Sendable {
 
     /// Lets changes not count that a TRUNCATE during the load has made void.
     private func forgetTruncated(_ follower: Follower, _ plan: FollowPlan) async throws {
+        monitor.activity("reading what was written meanwhile")
         let truncations = try await follower.truncations(plan)
+        try await refuseRewritten(besides: Set(truncations.keys))
         guard !truncations.isEmpty else { return }
         try await withJournal { journal in
             for (unit, position) in truncations { try Journal.noteTruncated(unit: unit, at: position, on: journal) }
+        }
+    }
+
+    /// Refuses a copy of tables that were given another file before they were read; of those in `truncated` it is known why, and
+    /// the changes tell what is in them.
+    private func refuseRewritten(besides truncated: Set<UInt32> = []) async throws {
+        try await withJournal { journal in
+            let rewritten = try Journal.loads(on: journal).filter { $0.isRewritten && !truncated.contains($0.unit) }
+            guard !rewritten.isEmpty else { return }
+            try Journal.noteIncomplete(units: rewritten.map(\.unit), on: journal)
+            let names = rewritten.map { "\"\($0.table)\"" }.sorted().joined(separator: ", ")
+            throw PostgresError(
+                "tables were rewritten on the source while they were copied",
+                detail:
+                    "VACUUM FULL, CLUSTER, pg_repack, TRUNCATE or ALTER TABLE came between the snapshot of the copy and the "
+                    + "copying, so that rows may be missing: \(names).",
+                hint: "Run the same command again: "
+                    + (run.options.isOnce
+                        ? "everything is copied again." : "they are copied again, and all others are kept.")
+            )
         }
     }
 

@@ -91,7 +91,8 @@ struct Run: Sendable {
             publication: names.publication,
             stream: "reverse",
             start: start,
-            tables: Dictionary(uniqueKeysWithValues: selection.published.map { ($0.oid, (lane: 0, watermark: start)) }),
+            // All of their changes count, those too that a table which stands still has not got yet.
+            tables: Dictionary(uniqueKeysWithValues: selection.published.map { ($0.oid, (lane: 0, watermark: .zero)) }),
             referenced: Set(selection.schema.foreignKeys.map(\.referenced)),
             laneCount: 1,
             isBinary: selection.isBinary,

@@ -380,7 +380,7 @@ enum ReceiverSettings {
             SET search_path = pg_catalog; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
             SET extra_float_digits = 3; SET bytea_output = 'hex';
             SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0;
-            SET wal_sender_timeout = '5min'; SET client_encoding = \(literal: encoding)\(limits);
+            SET wal_sender_timeout = '2min'; SET client_encoding = \(literal: encoding)\(limits);
             SELECT set_config('logical_decoding_work_mem', greatest(
                        pg_size_bytes(current_setting('logical_decoding_work_mem')), least(1 << 30, greatest(256 << 20,
                        pg_size_bytes(current_setting('maintenance_work_mem')),

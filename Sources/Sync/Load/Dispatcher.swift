@@ -58,6 +58,8 @@ struct Dispatcher: Sendable {
 
     /// Sends the workers home once nothing is left to do; one that does not go is cut off, so that it holds no snapshot.
     func close() async throws {
+        // What comes after the load has the rate for itself.
+        throttle.share(1)
         try await withNeutralConnection(to: target, application: "martlet workers") { journal in
             try Journal.closeLoad(of: run, on: journal)
             guard queue.isShared else { return }

@@ -62,12 +62,36 @@ struct PartCopy: Sendable, Hashable, Codable {
             }
             // The end of a binary COPY comes as a message, too.
             try progress(Journal.Amount(rows: rows - told.rows))
-            try Journal.addPart(of: table, rows: rows, bytes: told.bytes, isLast: isLast, on: to)
+            let isRewritten = try unlock(from)
+            try Journal.addPart(
+                of: table,
+                rows: rows,
+                bytes: told.bytes,
+                isLast: isLast,
+                isRewritten: isRewritten,
+                on: to
+            )
             try close(Journal.Amount(rows: rows, bytes: told.bytes))
         }
-        // The snapshot stays, the lock on the table goes: a session with those of several tables would wait in a circle with a
-        // TRUNCATE of them, and the server has no room for thousands.
-        try from.execute("ROLLBACK TO SAVEPOINT martlet")
+    }
+
+    /// Gives up the lock on the table and keeps the snapshot; tells whether the table has another file than under that.
+    ///
+    /// A session with the locks of several tables would wait in a circle with a TRUNCATE of them, and the server has no room for
+    /// thousands. In another file a snapshot sees either nothing (TRUNCATE, ALTER TABLE, pg_repack) or its rows in other
+    /// places (VACUUM FULL, CLUSTER), which parts of the table are not. `pg_class` is read under the snapshot,
+    /// `pg_relation_filenode` looks at the catalog as it is now.
+    private func unlock(_ from: Connection) throws(PostgresError) -> Bool {
+        let row = try from.queryLast(
+            """
+            ROLLBACK TO SAVEPOINT martlet;
+            SELECT c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) AS is_rewritten
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = \(literal: table.schema) AND c.relname = \(literal: table.name) AND c.relkind = 'r'
+            """
+        ).first
+        // A mapped name of a table that is not there any more.
+        return try row?("is_rewritten") ?? true
     }
 }
 
