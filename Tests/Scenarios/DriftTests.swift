@@ -113,10 +113,88 @@ struct DriftTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `a table that stands still on the way back loses nothing when a connection breaks`() async throws {
+        try await withMove(of: Self.tables) { move in
+            try await move.follow(then: .none) {
+                try await move.must("cutover")
+                try await execute(
+                    move.target,
+                    """
+                    ALTER TABLE t ADD COLUMN note text; UPDATE t SET note = 'x', n = 1001 WHERE id = 1; UPDATE o SET t = 3 WHERE id = 2
+                    """
+                )
+                try await eventually("table t stands still on the old server, and o goes on") {
+                    guard try await standing(move, on: move.source) == "t" else { return false }
+                    return try await ask(move.source, "SELECT t FROM o WHERE id = 2") == "3"
+                }
+                let broken: SQL = """
+                    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND application_name LIKE 'martlet apply%'
+                    """
+                #expect(try await ask(move.source, broken) == "1")
+                try await execute(move.target, "UPDATE o SET t = 4 WHERE id = 2")
+                try await eventually("the stream is back") {
+                    try await ask(move.source, "SELECT t FROM o WHERE id = 2") == "4"
+                }
+                try await execute(move.source, "ALTER TABLE t ADD COLUMN note text")
+                try await eventually("table t goes on") { try await standing(move, on: move.source) == nil }
+                #expect(try await ask(move.source, "SELECT n || note FROM t WHERE id = 1") == "1001x")
+                try await move.must("rollback")
+            }
+            try await move.must("abort")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func
+        `a partition and a column that were made meanwhile are behind the fence, a table that was dropped is not missed`()
+        async throws
+    {
+        let tables: SQL = """
+            CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE gone (id int PRIMARY KEY);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); INSERT INTO p VALUES (1); INSERT INTO gone VALUES (1)
+            """
+        try await withMove(of: tables) { move in
+            try await move.follow(then: .none) {
+                for place in [move.target, move.source] {
+                    try await execute(
+                        place,
+                        """
+                        CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (1000000); ALTER TABLE p ADD COLUMN n int;
+                        DROP TABLE gone
+                        """
+                    )
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    // The last stretch of the stream, too, has rows with the new column.
+                    group.addTask {
+                        let source = move.source
+                        try await withConnection(to: source) { writer in
+                            var number = 11
+                            do throws(PostgresError) {
+                                while true {
+                                    try writer.execute("INSERT INTO p2 VALUES (\(number), 5)")
+                                    number += 1
+                                }
+                            } catch {
+                                #expect(error.sqlState == "25006", "\(error)")
+                            }
+                        }
+                    }
+                    try await move.must("cutover")
+                    try await group.waitForAll()
+                }
+                try await move.mustBeEqual()
+                try await move.must("finish")
+            }
+        }
+    }
+
     /// The names of the tables that stand still, as the journal has them.
-    private func standing(_ move: TestMove) async throws -> String? {
+    private func standing(_ move: TestMove, on place: ConnectionString? = nil) async throws -> String? {
         try await ask(
-            move.target,
+            place ?? move.target,
             "SELECT string_agg(failure ->> 'name', ',') FROM martlet.position WHERE failure IS NOT NULL"
         )
     }

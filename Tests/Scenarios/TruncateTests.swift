@@ -57,6 +57,38 @@ struct TruncateTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    func `a table that is rewritten before it is read is not taken for empty`(isOnce: Bool) async throws {
+        let definitions: SQL = """
+            CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small SELECT generate_series(1, 1000);
+            CREATE TABLE large (id int PRIMARY KEY, filler text DEFAULT repeat('x', 200));
+            INSERT INTO large SELECT n FROM generate_series(1, 200000) AS n
+            """
+        try await withMoveFromOwnServer(of: definitions) { move in
+            let migrate = ["--jobs", "1"] + (isOnce ? ["--once"] : [])
+            let refused = try await move.run("migrate", migrate) { _ in
+                let isThere: SQL =
+                    "SELECT to_regclass('public.large') IS NOT NULL AND to_regclass('martlet.table_load') IS NOT NULL"
+                try await eventually("the large table is being copied") {
+                    guard try await ask(move.target, isThere) == "t" else { return false }
+                    return try await ask(move.target, "SELECT EXISTS (SELECT FROM pg_stat_progress_copy)") == "t"
+                }
+                // A snapshot from before sees nothing in the new file.
+                try await execute(move.source, "ALTER TABLE small ALTER id TYPE int USING id + 0")
+            }
+            #expect(refused.status == 1, "\(refused.output)\(refused.error)")
+            #expect(refused.error.contains("rewritten on the source while they were copied"), "\(refused.error)")
+            #expect(refused.error.contains(#""public.small""#), "\(refused.error)")
+            if isOnce {
+                try await move.must("migrate", "--jobs", "1", "--once")
+                #expect(try await ask(move.target, "SELECT count(*) FROM small") == "1000")
+                try await move.mustBeEqual()
+            } else {
+                try await move.follow { try await move.mustBeEqual() }
+            }
+        }
+    }
+
     private func follow(_ move: TestMove) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
