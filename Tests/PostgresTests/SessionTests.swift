@@ -30,6 +30,24 @@ struct SessionTests {
         }
     }
 
+    @Test func `our own sessions have our names, and acknowledge no commit that a crash would undo`() async throws {
+        let place = TemporaryDatabase.current.with("application_name", "batch")
+            .with("options", "-c synchronous_commit=off")
+        func settings(_ connection: Connection) throws -> [String?] {
+            let row = try connection.query(
+                "SELECT current_setting('application_name'), current_setting('synchronous_commit')"
+            )[0]
+            return [row.text(0), row.text(1)]
+        }
+        #expect(try await withConnection(to: place) { try settings($0) } == ["batch", "off"])
+        #expect(try await withNeutralConnection(to: place) { try settings($0) } == ["martlet", "local"])
+        let kept = place.with("options", "-c synchronous_commit=remote_apply")
+        #expect(
+            try await withNeutralConnection(to: kept, application: "martlet load 1") { try settings($0) }
+                == ["martlet load 1", "remote_apply"]
+        )
+    }
+
     @Test func `values come back as what they were`() async throws {
         try await withConnection(to: TemporaryDatabase.current) { connection in
             let texts = ["", "a,b", "\"\\", "NULL", "{}", "\u{301}", " "]

@@ -47,9 +47,9 @@ public enum Preflight {
         target: ConnectionString?,
         options: Options
     ) async throws -> Findings {
-        try await withServer(at: source) { connection, server in
+        try await withServer(at: source) { session, server in
             guard ServerChecks.canLookOn(server) else { return partial(server) }
-            let survey = try await SourceSurvey.read(connection, server: server, options: options)
+            let survey = try await SourceSurvey.read(session, server: server, options: options)
             guard let target else { return findings(source: survey, target: nil, options: options) }
             // The source's session stays open, so that both are seen at one time.
             return try await withServer(at: target) { connection, server in
@@ -57,7 +57,13 @@ public enum Preflight {
                     return findings(source: survey, target: nil, options: options)
                         .adding(ServerChecks.first(of: server, on: .target), target: server.facts)
                 }
-                let target = try await TargetSurvey.read(connection, server: server, for: survey, options: options)
+                let target = try await TargetSurvey.read(
+                    connection,
+                    server: server,
+                    for: survey,
+                    beside: session,
+                    options: options
+                )
                 return findings(source: survey, target: target, options: options)
             }
         }

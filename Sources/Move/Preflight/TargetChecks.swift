@@ -104,8 +104,20 @@ struct TargetChecks {
             }
             return Finding(check, .pass, "a migration from this source goes on, from phase \"\(migration.phase)\"")
         }
-        guard !target.occupants.isEmpty else { return Finding(check, .pass, "the target database is empty") }
         let fresh = Identifier(server.database + "_new")
+        guard !target.occupants.isEmpty else {
+            let shared = target.sharedObjects
+            guard !shared.isEmpty else { return Finding(check, .pass, "the target database is empty") }
+            return Finding(
+                check,
+                .blocker,
+                "the target database holds \(Finding.count(shared.count, "large object")) with the numbers of those to be moved",
+                detail:
+                    "\(Finding.named(shared.map(\.description))) martlet overwrites nothing; remove them with lo_unlink, or move "
+                    + "into a new database:",
+                remedy: ["CREATE DATABASE \(fresh.quoted) TEMPLATE template0;"]
+            )
+        }
         let many = target.occupants.count >= 1000 ? "1000 or more relations" : nil
         return Finding(
             check,

@@ -9,6 +9,8 @@ struct TargetSurvey: Sendable {
     let roles: [Identifier: Bool]
     /// Relations that are there already.
     let occupants: [QualifiedName]
+    /// Large objects that are there already and on the source, too.
+    let sharedObjects: [UInt32]
     /// Schema `martlet`.
     let ownSchema: OwnSchema.State
     /// A migration that was begun and not yet finished.
@@ -32,6 +34,7 @@ struct TargetSurvey: Sendable {
         _ connection: Connection,
         server: ServerSurvey,
         for source: SourceSurvey,
+        beside sourceSession: Connection,
         options: Preflight.Options
     ) async throws -> TargetSurvey {
         let streams = !options.isOnce && options.wantsRollback && !server.isStandby
@@ -56,6 +59,7 @@ struct TargetSurvey: Sendable {
             occupants: try connection.query(PreflightSQL.occupants).map { row throws(PostgresError) in
                 QualifiedName(schema: try row("schema"), name: try row("name"))
             },
+            sharedObjects: hasJournal ? [] : try sharedObjects(sourceSession, connection),
             ownSchema: ownSchema,
             migration: hasJournal ? try Journal.migration(on: connection) : nil,
             creators: creators,
@@ -67,6 +71,17 @@ struct TargetSurvey: Sendable {
             privilegeDenials: canTry ? try PrivilegedObject.Need.denials(of: source.needs, on: connection) : [:],
             extensionDenials: canTry ? try denials(of: source.extensions, among: extensions, on: connection) : [:],
             replicationDenial: streams ? try await Probe.replicationDenial(at: connection.target) : nil
+        )
+    }
+
+    private static func sharedObjects(_ source: Connection, _ target: Connection) throws(PostgresError) -> [UInt32] {
+        func objects(_ rows: Rows) throws(PostgresError) -> [UInt32] {
+            try rows.map { row throws(PostgresError) in try row("oid") }
+        }
+        let there = try objects(target.query("SELECT oid FROM pg_largeobject_metadata ORDER BY oid LIMIT 100000"))
+        guard !there.isEmpty else { return [] }
+        return try objects(
+            source.query("SELECT oid FROM pg_largeobject_metadata WHERE oid = ANY ($1::oid[]) ORDER BY oid", there)
         )
     }
 

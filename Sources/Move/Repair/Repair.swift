@@ -68,7 +68,10 @@ struct Repair: Sendable {
 
     private func copyRows(_ verdict: TableVerdict, _ from: Connection, _ to: Connection) throws {
         guard let table = crossing.selection.schema.table(named: verdict.qualifiedName) else { return }
-        _ = try Recopy(from: from, to: to).rows(of: table, keys: verdict.differences.keys.map(\.key))
+        _ = try Recopy(from: from, to: to, throttle: run.throttle).rows(
+            of: table,
+            keys: verdict.differences.keys.map(\.key)
+        )
     }
 
     // MARK: Whole tables
@@ -93,6 +96,8 @@ struct Repair: Sendable {
         let units = crossing.selection.published.filter { names.contains($0.name) }
         let relations = Set(units.map(\.oid))
         run.monitor.activity("copying \(units.map { "table \"\($0.name)\"" }.joined(separator: ", ")) again")
+        // Lanes that hold stop for nobody.
+        guard !run.throttle.isPaused else { throw Ask.paused("resync") }
         try await follower.stop(relations)
         // Whatever happens, the tables go on from where the journal says.
         defer { follower.go(relations) }
@@ -132,7 +137,11 @@ struct Repair: Sendable {
             var rows = 0
             for part in parts {
                 let map = maps[part.name]
-                rows += try Recopy(from: from, to: to).all(of: part, map: map, isReferenced: isReferenced)
+                rows += try Recopy(from: from, to: to, throttle: run.throttle).all(
+                    of: part,
+                    map: map,
+                    isReferenced: isReferenced
+                )
             }
             try to.query(
                 "UPDATE martlet.position SET lsn = $3::pg_lsn WHERE stream = $1 AND unit = $2::oid",

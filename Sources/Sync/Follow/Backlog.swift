@@ -102,7 +102,8 @@ struct Backlog {
         state.update {
             ($0.received, $0.spooled) = (writer.through, safe)
         }
-        writer.spool.discard(before: state.current.keepFrom)
+        let current = state.current
+        writer.spool.discard(before: current.keepFrom, applied: current.durable)
         return safe
     }
 

@@ -242,6 +242,13 @@ public func withFollower<Result: Sendable>(
     let state = FollowState(lanes: plan.laneCount, throttle: throttle, stages: stages)
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)
+    guard positions.applied >= spool.needsApplied else {
+        throw lostChanges(
+            "The target has applied \(positions.applied), and the spool holds no changes before \(spool.needsApplied) any more.",
+            hint:
+                "The target was restored to an older state, or a standby took over that lacked the last changes. Begin again"
+        )
+    }
     writer.advance(to: try await startPosition(plan, spooled: writer.through, applied: positions.applied))
     let handedOver = Transfer(writer)
     return try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -331,16 +338,23 @@ private func startPosition(_ plan: FollowPlan, spooled: LSN, applied: LSN) async
         }
         let confirmed: LSN = try slot("confirmed_flush_lsn")
         guard confirmed <= from else {
-            throw PostgresError(
-                "the source no longer has all changes that the target needs",
-                detail: "The target has applied \(applied), the spool ends at \(spooled), "
+            throw lostChanges(
+                "The target has applied \(applied), the spool ends at \(spooled), "
                     + "but slot \"\(plan.slot.name)\" was confirmed up to \(confirmed).",
-                hint: "The spool was lost, or the target was restored to an older state. "
-                    + "Run again with the same --work-dir, or begin again: martlet abort, martlet migrate."
+                hint:
+                    "The spool was lost, or the target was restored to an older state. Run again with the same --work-dir, or begin again"
             )
         }
         return from
     }
+}
+
+private func lostChanges(_ detail: String, hint: String) -> PostgresError {
+    PostgresError(
+        "the source no longer has all changes that the target needs",
+        detail: detail,
+        hint: hint + ": martlet abort, martlet migrate."
+    )
 }
 
 /// What the server tells since PostgreSQL 17 of why it gave a slot up; before, there was one reason.

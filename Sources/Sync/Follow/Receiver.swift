@@ -72,7 +72,7 @@ struct Receiver {
             $0.spooled = spooled
             $0.confirmed = max($0.confirmed, confirmed)
         }
-        writer.spool.discard(before: current.keepFrom)
+        writer.spool.discard(before: current.keepFrom, applied: current.durable)
     }
 }
 

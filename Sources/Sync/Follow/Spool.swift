@@ -55,6 +55,8 @@ final class Spool: Sendable {
     private struct State {
         var published = Published()
         var segments: [UInt64] = []
+        /// What removed segments held was applied by everybody up to here, on a target that could not lose it any more.
+        var applied = LSN.zero
     }
 
     let directory: URL
@@ -119,14 +121,23 @@ final class Spool: Sendable {
         for start in gone { try? FileManager.default.removeItem(at: url(ofSegment: start)) }
     }
 
-    /// Removes segments that end at or before `offset`.
-    func discard(before offset: UInt64) {
-        let gone = state.withLock { state in
+    /// Changes that committed before it may be in removed segments: a target that is not as far lacks them for ever.
+    var needsApplied: LSN { state.withLock(\.applied) }
+
+    /// Where a run writes down ``needsApplied`` for the next one.
+    private var appliedFile: URL { directory.appending(path: "applied") }
+
+    /// Removes segments that end at or before `offset`, now that everything before `applied` is safe on the target.
+    func discard(before offset: UInt64, applied: LSN) {
+        let (gone, applied) = state.withLock { state in
             var gone: [UInt64] = []
             while state.segments.count > 1, state.segments[1] <= offset { gone.append(state.segments.removeFirst()) }
-            return gone
+            if !gone.isEmpty { state.applied = max(state.applied, applied) }
+            return (gone, state.applied)
         }
+        guard !gone.isEmpty else { return }
         // A segment that cannot be removed costs disk, not data; the next start tries again.
+        guard (try? PrivateFile.write(Data(applied.description.utf8), to: appliedFile)) != nil else { return }
         for start in gone { try? FileManager.default.removeItem(at: url(ofSegment: start)) }
     }
 
@@ -152,12 +163,19 @@ final class Spool: Sendable {
                 .filter { $0.pathExtension == "spool" }
             guard known else {
                 for file in files { try FileManager.default.removeItem(at: file) }
-                try PrivateFile.write(Data(identity.utf8), to: marker)
                 let spool = Spool(directory: directory, segmentSize: segmentSize)
+                if FileManager.default.fileExists(atPath: spool.appliedFile.path) {
+                    try FileManager.default.removeItem(at: spool.appliedFile)
+                }
+                try PrivateFile.write(Data(identity.utf8), to: marker)
                 return (spool, try SpoolWriter(spool: spool))
             }
             let starts = files.compactMap { UInt64($0.deletingPathExtension().lastPathComponent, radix: 16) }.sorted()
             let spool = Spool(directory: directory, segmentSize: segmentSize)
+            if FileManager.default.fileExists(atPath: spool.appliedFile.path) {
+                let text = try String(contentsOf: spool.appliedFile, encoding: .utf8)
+                spool.state.withLock { $0.applied = LSN(text) ?? .zero }
+            }
             let writer = try SpoolWriter(recovering: spool, segments: starts)
             return (spool, writer)
         } catch let error as PostgresError {

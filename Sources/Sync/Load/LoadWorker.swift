@@ -33,6 +33,11 @@ public struct LoadWorker: Sendable {
         sqlState: "08006"
     )
 
+    private static let leftHeld = PostgresError(
+        "the martlet that runs the move has ended while it held the copy",
+        sqlState: "08006"
+    )
+
     /// Works until nothing is left to do, or until the run that leads the load is over.
     ///
     /// What it has in hand when its task is cancelled is given back. To be called within ``Lease/bind(_:)`` of that run.
@@ -94,8 +99,11 @@ public struct LoadWorker: Sendable {
                     throw Journal.claimLost
                 }
                 shift.throttle.obey(rate: pace.rate, isHeld: pace.isHeld)
+                guard try !lease.isHeld(on: control) else { continue }
+                // Nobody is there who would let it go on, and until then its snapshot is a burden of the source.
+                if pace.isHeld { throw Self.leftHeld }
                 // What is in hand is done yet; nobody gives out more.
-                if try !lease.isHeld(on: control) { shift.endAfterThis() }
+                shift.endAfterThis()
             }
             if shift.failure != nil { group.cancelAll() }
             try await group.waitForAll()

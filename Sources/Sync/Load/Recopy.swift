@@ -1,4 +1,5 @@
 public import Catalog
+public import Engine
 public import Postgres
 
 /// Copies again what is on the target already: some rows of a table, or all of them.
@@ -7,11 +8,13 @@ public import Postgres
 public struct Recopy {
     private let from: Connection
     private let to: Connection
+    private let throttle: Throttle
 
-    /// Copies between two sessions that speak the same encoding.
-    public init(from: Connection, to: Connection) {
+    /// Copies between two sessions that speak the same encoding, as fast as `throttle` lets it.
+    public init(from: Connection, to: Connection, throttle: Throttle) {
         self.from = from
         self.to = to
+        self.throttle = throttle
     }
 
     /// Replaces all rows of a table, without its children's; returns how many there are now.
@@ -23,7 +26,10 @@ public struct Recopy {
         let name = map?.target ?? table.name
         try to.execute(isReferenced ? "DELETE FROM ONLY \(name)" : "TRUNCATE ONLY \(name)")
         let copy = CopySQL(load: load, part: nil)
-        return try to.copyIn(copy.into(isFrozen: !isReferenced), from: from, copy.out) { _, _ in }
+        return try to.copyIn(copy.into(isFrozen: !isReferenced), from: from, copy.out) {
+            _,
+            bytes throws(PostgresError) in try throttle.pass(bytes)
+        }
     }
 
     /// Replaces the rows with these keys, each given as the text of the key's columns by their names.
@@ -44,6 +50,6 @@ public struct Recopy {
             "COPY \(table.name) (\(stored)) FROM STDIN",
             from: from,
             "COPY (SELECT \(stored) FROM \(only)\(table.name) WHERE \(condition)) TO STDOUT"
-        ) { _, _ in }
+        ) { _, bytes throws(PostgresError) in try throttle.pass(bytes) }
     }
 }

@@ -178,6 +178,15 @@ struct PreflightTableTests {
         let target = pair.target.with("dbname", fresh)
         let after = try await Preflight.run(source: pair.source, target: target, options: .init())
         #expect(after["target.empty"].map(\.level) == [.pass])
+        // Large objects are known by their numbers.
+        try await execute(pair.source, "SELECT lo_create(n) FROM unnest(ARRAY[70001, 70002]) AS n")
+        try await execute(target, "SELECT lo_create(n) FROM unnest(ARRAY[70002, 70003]) AS n")
+        let taken = try await Preflight.run(source: pair.source, target: target, options: .init())
+        let occupied = try #require(taken["target.empty"].first)
+        #expect(occupied.level == .blocker && occupied.detail?.contains("70002") == true, "\(occupied)")
+        try await execute(target, "SELECT lo_unlink(70002)")
+        let freed = try await Preflight.run(source: pair.source, target: target, options: .init())
+        #expect(freed["target.empty"].map(\.level) == [.pass])
         try await run("DROP DATABASE \(Identifier(fresh))", on: pair.target)
     }
 

@@ -82,17 +82,24 @@ struct SpoolTests {
             let (spool, writer) = try Self.open(directory)
             for number in 1...60 { try writer.transaction(UInt64(number)) }
             let place = try #require(spool.segment(holding: spool.published.end / 2))
-            spool.discard(before: place.start)
+            // Nothing was removed yet that anybody could lack.
+            spool.discard(before: 0, applied: LSN(1000))
+            #expect(spool.needsApplied == .zero)
+            spool.discard(before: place.start, applied: LSN(300))
             #expect(spool.start == place.start)
+            #expect(spool.needsApplied == LSN(300))
             var reader = SpoolReader(spool: spool, from: spool.start)
             let first = try #require(try reader.next())
             #expect(PgOutput.kind(of: first.payload) == .relation)
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count < 60)
             // An offset inside a segment keeps all of it.
-            spool.discard(before: place.start + 1)
+            spool.discard(before: place.start + 1, applied: .zero)
             #expect(spool.start == place.start)
-            let (_, next) = try Self.open(directory)
+            let (again, next) = try Self.open(directory)
             #expect(next.through == LSN(609))
+            #expect(again.needsApplied == LSN(300))
+            let other = try Spool.open(directory: URL(filePath: directory), identity: "another slot").0
+            #expect(other.needsApplied == .zero)
         }
     }
 
@@ -117,7 +124,7 @@ struct SpoolTests {
             writer.advance(to: LSN(100))
             try writer.add(TestMessage.begin(110))
             _ = try writer.sync()
-            spool.discard(before: spool.published.end)
+            spool.discard(before: spool.published.end, applied: .zero)
             #expect(try Self.open(directory).1.through == LSN(100))
         }
     }
