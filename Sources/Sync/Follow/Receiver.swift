@@ -17,8 +17,10 @@ struct Receiver {
     private static let statusInterval = Duration.seconds(1)
     /// After so long without a word the server is asked for one.
     private static let patience = Duration.seconds(10)
-    /// After so long it is taken for lost. A server that lives answers at once, but not in the middle of a large transaction of which
-    /// nothing is published: then it says something after half of `wal_sender_timeout` (WalSndUpdateProgress), a minute (``ReceiverSettings``).
+    /// After so long it is taken for lost.
+    ///
+    /// A server that lives answers at once, but not in the middle of a large transaction of which nothing is published: then it
+    /// says something after half of `wal_sender_timeout` (WalSndUpdateProgress), a minute (``ReceiverSettings``).
     private static let silence = Duration.seconds(90)
 
     /// Receives until the task is cancelled or the stream breaks.
