@@ -191,6 +191,29 @@ struct DriftTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `a table that was dropped and made anew is in the way of a cutover, other new tables are not`() async throws {
+        try await withMove(of: "\(Self.tables); CREATE TABLE feed (id int PRIMARY KEY); INSERT INTO feed VALUES (1)") {
+            move in
+            try await move.follow {
+                try await execute(
+                    move.source,
+                    "CREATE TABLE next (LIKE feed INCLUDING ALL); INSERT INTO next VALUES (2)"
+                )
+                try await execute(move.source, "DROP TABLE feed; ALTER TABLE next RENAME TO feed")
+                let refused = try await move.run("cutover")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains(#"table "public.feed" was dropped and made anew"#), "\(refused.error)")
+                let verdict = try await move.run("verify")
+                #expect(verdict.status == 2, "\(verdict.output)")
+                for place in [move.source, move.target] {
+                    try await execute(place, "DROP TABLE feed; CREATE TABLE other (id int)")
+                }
+                try await move.must("cutover", "--dry-run")
+            }
+        }
+    }
+
     /// The names of the tables that stand still, as the journal has them.
     private func standing(_ move: TestMove, on place: ConnectionString? = nil) async throws -> String? {
         try await ask(

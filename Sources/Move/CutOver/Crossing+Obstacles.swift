@@ -51,6 +51,10 @@ extension Crossing {
             }
         }
         obstacles += try await newTables().map { "table \"\($0)\" was made since and is not moved" }
+        obstacles += replaced.map {
+            "table \"\($0)\" was dropped and made anew, so that its changes do not come any more (begin again: martlet abort, "
+                + "martlet migrate)"
+        }
         obstacles += follower.standing.map { "table \"\($0.table)\" stands still: \($0.message)" }
         obstacles += try await drift().map { "\($0.text); run on \(entered.place): \($0.remedy.text)" }
         obstacles += try await unruledColumns().map {
@@ -112,7 +116,7 @@ extension Crossing {
         guard direction == .forward, run.options.mapping != nil else { return [] }
         // A partition has the columns of the table that it is part of.
         return try await run.sourceSelection().tables.filter { !$0.isPartition }.flatMap { table in
-            table.columns.filter { !selection.maps.knows($0.identifier, of: table.name) }
+            table.columns.filter { !plan.maps.knows($0.identifier, of: table.name) }
                 .map { "\"\($0.name)\" of table \"\(table.name)\"" }
         }
     }

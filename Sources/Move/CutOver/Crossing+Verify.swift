@@ -47,8 +47,15 @@ extension Crossing {
         return verdict
     }
 
-    /// The tables whose changes come: none that was made since the move began.
-    private var followed: [Table] { selection.published.filter { plan.tables[$0.oid] != nil } }
+    /// The tables that are to be equal: none that was made since the move began, unless it has taken the place of another.
+    private var followed: [Table] {
+        selection.published.filter { plan.tables[$0.oid] != nil || known.contains($0.name) }
+    }
+
+    /// Tables that were dropped and made anew: by the same name, but not in the stream.
+    var replaced: [QualifiedName] {
+        selection.published.filter { plan.tables[$0.oid] == nil && known.contains($0.name) }.map(\.name).sorted()
+    }
 
     /// What a table of the server that is left is called on the old server, by whose names a verdict goes.
     private func oldName(_ name: QualifiedName) -> QualifiedName {

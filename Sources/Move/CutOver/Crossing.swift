@@ -50,12 +50,15 @@ struct Crossing: Sendable {
     private(set) var selection: Selection
     /// All tables of that server, as of before `selection` was read.
     private var present: Set<UInt32> = []
+    /// The tables that the move began with, by their names on that server; at a rollback those that the way back began with.
+    private(set) var known: Set<QualifiedName>
     let partitions = PartitionFiles()
     let fenceTime = FenceTime()
     let validation = LateValidation()
 
     init(run: Run, direction: Direction, plan: FollowPlan, selection: Selection) {
         (self.run, self.direction, self.plan, self.selection) = (run, direction, plan, selection)
+        known = Set(selection.published.filter { plan.tables[$0.oid] != nil }.map(\.name))
     }
 
     var left: ConnectionString { run.endpoints[direction.left] }
@@ -118,6 +121,10 @@ struct Crossing: Sendable {
         crossing.present = try await withNeutralConnection(to: left) { try Self.tables(on: $0) }
         crossing.selection =
             direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
+        if direction == .forward {
+            let loads = try await withNeutralConnection(to: entered) { try Journal.loads(on: $0) }
+            crossing.known.formUnion(loads.map(\.table))
+        }
         return crossing
     }
 
@@ -330,15 +337,15 @@ struct Crossing: Sendable {
     }
 
     /// A table that was made since has no trigger of the fence, and a partition can be written to by its own name.
-    private func refuseTables(madeOn server: Connection) throws(PostgresError) {
-        let made = try Self.tables(on: server).subtracting(present)
+    private func refuseTables(madeOn server: Connection) async throws {
+        let new = try Self.tables(on: server).subtracting(present)
+        guard !new.isEmpty else { return }
+        // Others come and go without being part of the move.
+        let made = try await refreshed().selection.tables.filter { new.contains($0.oid) }
         guard !made.isEmpty else { return }
-        let names = try server.query("SELECT c::text AS name FROM unnest($1::oid[]::regclass[]) AS c", made.sorted())
         throw PostgresError(
             "tables were made while the \(direction.name) was prepared",
-            detail: try names.map { row throws(PostgresError) in try row("name", as: String.self) }.joined(
-                separator: ", "
-            ),
+            detail: "They are \(made.map { "\"\($0.name)\"" }.sorted().joined(separator: ", ")).",
             hint: "Run martlet \(direction.name) again."
         )
     }
@@ -367,7 +374,7 @@ struct Crossing: Sendable {
                     waited = asked.duration(to: lockedAt)
                 }
                 crossed.report.splitOffWait(waited, from: "put up the fence")
-                try refuseTables(madeOn: server)
+                try await refuseTables(madeOn: server)
                 try await crossed.report.measure("drain") {
                     let row = try server.query("SELECT pg_current_wal_insert_lsn() AS lsn").first
                     try await follower.pass(try row?("lsn") ?? .zero, on: left, within: .seconds(30))

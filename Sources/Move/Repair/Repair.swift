@@ -67,7 +67,8 @@ struct Repair: Sendable {
     }
 
     private func copyRows(_ verdict: TableVerdict, _ from: Connection, _ to: Connection) throws {
-        guard let table = crossing.selection.schema.table(named: verdict.qualifiedName) else { return }
+        // With the columns that it has now.
+        guard let table = try Schema(from).table(named: verdict.qualifiedName) else { return }
         _ = try Recopy(from: from, to: to, throttle: run.throttle).rows(
             of: table,
             keys: verdict.differences.keys.map(\.key)
@@ -76,10 +77,13 @@ struct Repair: Sendable {
 
     // MARK: Whole tables
 
+    /// The tables that a lane applies changes of.
+    private var moved: [Table] { crossing.selection.published.filter { crossing.plan.tables[$0.oid] != nil } }
+
     /// Copies tables again that the operator names.
     func resync(_ ask: Ask.Resync) async throws -> Ask.Resynced {
         let filter = try TableFilter(including: ask.tables, excluding: [])
-        let chosen = crossing.selection.published.map(\.name).filter { filter.selects($0) }
+        let chosen = moved.map(\.name).filter { filter.selects($0) }
         guard !chosen.isEmpty else {
             throw PostgresError(
                 "no table of this move is called \(ask.tables.joined(separator: ", "))",
@@ -93,7 +97,7 @@ struct Repair: Sendable {
 
     @discardableResult
     private func resync(named names: Set<QualifiedName>) async throws -> [Ask.Resynced.Table] {
-        let units = crossing.selection.published.filter { names.contains($0.name) }
+        let units = moved.filter { names.contains($0.name) }
         let relations = Set(units.map(\.oid))
         run.monitor.activity("copying \(units.map { "table \"\($0.name)\"" }.joined(separator: ", ")) again")
         // Lanes that hold stop for nobody.
@@ -161,11 +165,13 @@ struct Repair: Sendable {
         let name = "martlet repair"
         return try await withNeutralConnection(to: followed, application: name, encoding: crossing.plan.encoding) {
             from in
+            // It may have to wait for us, for hours when the move is held.
+            try from.execute("SET tcp_user_timeout = 0")
             try from.begin(sharing: snapshot)
             return try await withNeutralConnection(to: written, application: name, encoding: crossing.plan.encoding) {
                 to in
                 try to.execute("\(crossing.plan.sessionRole.settings); SET lock_timeout = '30s'")
-                return try await body(from, to)
+                return try await run.throttle.whileUsed { try await body(from, to) }
             }
         }
     }

@@ -191,7 +191,8 @@ struct Conductor: Sendable {
                     + "copying, so that rows may be missing: \(names).",
                 hint: "Run the same command again: "
                     + (run.options.isOnce
-                        ? "everything is copied again." : "they are copied again, and all others are kept.")
+                        ? "everything is copied again. " : "they are copied again, all others are kept. ")
+                    + "Where columns were changed, change them on the target first (martlet verify --schema)."
             )
         }
     }

@@ -55,6 +55,8 @@ final class Spool: Sendable {
     private struct State {
         var published = Published()
         var segments: [UInt64] = []
+        /// Up to where the log was complete when a segment of this run was begun.
+        var beginnings: [UInt64: LSN] = [:]
         /// What removed segments held was applied by everybody up to here, on a target that could not lose it any more.
         var applied = LSN.zero
     }
@@ -107,8 +109,12 @@ final class Spool: Sendable {
         bell.ring()
     }
 
-    func addSegment(_ start: UInt64) {
-        state.withLock { $0.segments.append(start) }
+    /// Adds the segment that begins at `start`; `through`: up to where the log is complete before it, when that is known.
+    func addSegment(_ start: UInt64, through: LSN? = nil) {
+        state.withLock { state in
+            state.segments.append(start)
+            state.beginnings[start] = through
+        }
     }
 
     /// Removes the segments behind `last`.
@@ -132,7 +138,11 @@ final class Spool: Sendable {
         let (gone, applied) = state.withLock { state in
             var gone: [UInt64] = []
             while state.segments.count > 1, state.segments[1] <= offset { gone.append(state.segments.removeFirst()) }
-            if !gone.isEmpty { state.applied = max(state.applied, applied) }
+            if !gone.isEmpty {
+                let first = state.segments.first.flatMap { state.beginnings[$0] }
+                state.applied = max(state.applied, min(applied, first ?? applied))
+            }
+            for start in gone { state.beginnings[start] = nil }
             return (gone, state.applied)
         }
         guard !gone.isEmpty else { return }

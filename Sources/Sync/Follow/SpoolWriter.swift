@@ -235,7 +235,7 @@ final class SpoolWriter {
         }
         segmentStart = end
         try openFile(flags: O_CREAT | O_TRUNC)
-        spool.addSegment(segmentStart)
+        spool.addSegment(segmentStart, through: through)
         try syncDirectory()
         for relation in relations.values { relation.withUnsafeBytes { add($0, lsn: .zero) } }
         if through > .zero { addMark() }

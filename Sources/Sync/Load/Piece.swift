@@ -62,7 +62,8 @@ struct PartCopy: Sendable, Hashable, Codable {
             }
             // The end of a binary COPY comes as a message, too.
             try progress(Journal.Amount(rows: rows - told.rows))
-            let isRewritten = try unlock(from)
+            // Who reads all of a table finds what VACUUM FULL and CLUSTER have moved.
+            let isRewritten = try unlock(from) && (rows == 0 || !isWhole)
             try Journal.addPart(
                 of: table,
                 rows: rows,
@@ -79,13 +80,14 @@ struct PartCopy: Sendable, Hashable, Codable {
     ///
     /// A session with the locks of several tables would wait in a circle with a TRUNCATE of them, and the server has no room for
     /// thousands. In another file a snapshot sees either nothing (TRUNCATE, ALTER TABLE, pg_repack) or its rows in other
-    /// places (VACUUM FULL, CLUSTER), which parts of the table are not. `pg_class` is read under the snapshot,
-    /// `pg_relation_filenode` looks at the catalog as it is now.
+    /// places (VACUUM FULL, CLUSTER), which parts of the table are not; and in another table of the same name nothing. `pg_class` is
+    /// read under the snapshot, the functions look at the catalog as it is now.
     private func unlock(_ from: Connection) throws(PostgresError) -> Bool {
         let row = try from.queryLast(
             """
             ROLLBACK TO SAVEPOINT martlet;
-            SELECT c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) AS is_rewritten
+            SELECT c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)
+                   OR c.oid IS DISTINCT FROM to_regclass(\(literal: table.quoted))::oid AS is_rewritten
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = \(literal: table.schema) AND c.relname = \(literal: table.name) AND c.relkind = 'r'
             """

@@ -183,6 +183,31 @@ struct WorkTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5))) func `a worker that is held lets the snapshot go when the one that leads has gone`()
+        async throws
+    {
+        try await withMoveFromOwnServer(of: SharedLoad.tables) { move in
+            let load = SharedLoad(move: move, options: ["--once", "--jobs", "1", "--max-rate", "200kB"])
+            let copying: SQL = """
+                SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^martlet work [0-9]' AND xact_start IS NOT NULL
+                """
+            let (_, worker) = try await load.run { processes in
+                try await load.until("the worker has pieces", "state = 'given' AND kind = 'copy'", are: 1)
+                try await move.must("pause")
+                try await eventually("two more heartbeats") { try await beats(of: move, since: 2) }
+                #expect(try await ask(move.source, copying) != "0")
+                kill(processes.leader, SIGKILL)
+                try await eventually("no session of the worker is left on the source") {
+                    try await ask(move.source, copying) == "0"
+                }
+                kill(processes.worker, SIGTERM)
+                try await eventually("the worker ends") { move.hasEnded(processes.worker) }
+            }
+            #expect(worker.error.contains("has ended while it held the copy; joining again"), "\(worker.error)")
+            try await move.must("abort")
+        }
+    }
+
     /// Whether the worker has shown that it lives for some seconds since it was told to hold.
     private func beats(of move: TestMove, since seconds: Int) async throws -> Bool {
         let question: SQL = """

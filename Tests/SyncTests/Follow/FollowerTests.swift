@@ -153,6 +153,20 @@ struct FollowerTests {
         }
     }
 
+    @Test func `pitfall 26: a target that was restored to before what the spool still holds is refused`() async throws {
+        try await Way.with(tables: Self.table) { way in
+            try await way.write(["INSERT INTO t VALUES (1, 1)"])
+            try await way.follow { follower, _ in
+                follower.release()
+                try await way.settle(follower)
+            }
+            try Data("FFFF/0".utf8).write(to: way.spool.appending(path: "applied"))
+            let error = await #expect(throws: PostgresError.self) { try await way.follow { _, _ in } }
+            #expect(error?.message == "the source no longer has all changes that the target needs")
+            #expect(error?.hint?.contains("restored to an older state") == true)
+        }
+    }
+
     static let table: SQL = "CREATE TABLE t (id int PRIMARY KEY, n int)"
 }
 
