@@ -35,6 +35,27 @@ struct AbortTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `a move cannot be ended with another source than its own`() async throws {
+        try await withMoveFromOwnServer(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in
+            let migration = try await move.run("migrate") { process in
+                try await move.untilFollowing(process)
+                kill(process, SIGTERM)
+            }
+            #expect(migration.status == 130, "\(migration.error)")
+            let other = TestMove(
+                source: move.source.with("dbname", "template1"),
+                target: move.target,
+                directory: move.directory
+            )
+            let refused = try await other.run("abort")
+            #expect(refused.status == 1 && refused.error.contains("Give that source"), "\(refused.error)")
+            #expect(try await ask(move.source, "SELECT count(*) FROM pg_replication_slots") == "1")
+            try await move.must("abort")
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
     @Test(.timeLimit(.minutes(5)), arguments: [true, false])
     func `an abort that keeps the copy removes only what served the move`(isRunning: Bool) async throws {
         try await withServer { source in

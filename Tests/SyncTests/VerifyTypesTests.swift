@@ -34,6 +34,7 @@ import Testing
         Pair(type: "float8", value: "0", other: "-0", strictOnly: true),
         Pair(type: "numeric", value: "1", other: "1.000000000000000000001"),
         Pair(type: "numeric", value: "1.0", other: "1.00"),
+        Pair(type: "numeric", value: "100.00", other: "-100.00"),
         Pair(type: "numeric", value: "NaN", other: "Infinity"),
         Pair(type: "numeric", value: "-Infinity", other: "Infinity"),
         Pair(type: "money", value: "1.00", other: "1.01"),

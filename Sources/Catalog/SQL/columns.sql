@@ -4,7 +4,10 @@ SELECT a.attrelid AS table,
        a.attname AS name,
        a.atttypid AS type,
        format_type(a.atttypid, a.atttypmod) AS declared_type,
-       a.attnotnull AS is_not_null,
+       -- A constraint that is NOT VALID (18) says nothing of the rows that are there.
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k
+                                     WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
+                                       AND a.attnum = ANY (k.conkey)) AS is_not_null,
        a.attgenerated AS generated,
        a.attidentity AS identity
   FROM pg_attribute a

@@ -70,6 +70,19 @@ struct Selection: Sendable {
         self.columnDependents = columnDependents
     }
 
+    /// The same without tables that would have to be published and are not, with their partitions.
+    func keeping(published: Set<UInt32>) -> Selection {
+        let unknown = Set(self.published.map(\.oid)).subtracting(published)
+        guard !unknown.isEmpty else { return self }
+        return Selection(
+            schema,
+            chosen: Set(tables.filter { !unknown.contains(schema.root(of: $0).oid) }.map(\.oid)),
+            mapped: mapped,
+            maps: maps,
+            columnDependents: columnDependents
+        )
+    }
+
     /// The tables that hold rows.
     var stored: [Table] { tables.filter { $0.kind == .ordinary } }
 

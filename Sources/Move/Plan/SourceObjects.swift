@@ -63,7 +63,8 @@ struct SourceObjects {
 
     /// Makes the publication: the tables by name, partitioned ones as a whole, all columns, the rows that are moved.
     ///
-    /// It must be there before the slot: the output plugin looks it up as of the time of each change.
+    /// It must be there before the slot: the output plugin looks it up as of the time of each change. One that an earlier try left may lack
+    /// tables that were made since, and is replaced.
     func makePublication(of selection: Selection, on server: Connection, journal: Connection) async throws {
         let object = Journal.Object(
             side: side,
@@ -72,8 +73,6 @@ struct SourceObjects {
             undo: "DROP PUBLICATION IF EXISTS \(names.publication)"
         )
         try Journal.note(object, on: journal)
-        let exists = try server.query("SELECT FROM pg_publication WHERE pubname = $1", names.publication).count > 0
-        guard !exists else { return }
         let list = selection.published.map { table -> SQL in
             let filter: SQL = selection.maps[table.name]?.filter.map { " WHERE (\($0))" } ?? ""
             return "\(table.kind == .partitioned ? "" : "ONLY " as SQL)\(table.name)\(filter)"
@@ -81,9 +80,23 @@ struct SourceObjects {
         let tables: SQL = list.isEmpty ? "" : " FOR TABLE \(.joined(list))"
         try await Gate.patient.pass(server) {
             try server.execute(
-                "CREATE PUBLICATION \(names.publication)\(tables) WITH (publish_via_partition_root = true)"
+                """
+                DROP PUBLICATION IF EXISTS \(names.publication);
+                CREATE PUBLICATION \(names.publication)\(tables) WITH (publish_via_partition_root = true)
+                """
             )
         }
+    }
+
+    /// The tables that a publication names.
+    static func published(by publication: Identifier, on server: Connection) throws(PostgresError) -> Set<UInt32> {
+        let rows = try server.query(
+            """
+            SELECT prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = prpubid WHERE pubname = $1
+            """,
+            publication
+        )
+        return Set(try rows.map { row throws(PostgresError) in try row("prrelid", as: UInt32.self) })
     }
 
     /// Writes down a slot that is to be made.

@@ -102,9 +102,9 @@ struct Repair: Sendable {
         run.monitor.activity("copying \(units.map { "table \"\($0.name)\"" }.joined(separator: ", ")) again")
         // Lanes that hold stop for nobody.
         guard !run.throttle.isPaused else { throw Ask.paused("resync") }
-        try await follower.stop(relations)
         // Whatever happens, the tables go on from where the journal says.
         defer { follower.go(relations) }
+        try await follower.stop(relations)
         let copied = try await withSnapshot(
             of: followed,
             from: .temporarySlot(run.names.temporarySlot),

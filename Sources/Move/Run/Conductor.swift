@@ -130,7 +130,10 @@ struct Conductor: Sendable {
     private func selection(under snapshot: Snapshot) async throws -> Selection {
         try await withNeutralConnection(to: endpoints.source) { source in
             try source.begin(sharing: snapshot)
-            return try Selection.ofSource(source, options: run.options)
+            let selection = try Selection.ofSource(source, options: run.options)
+            guard !run.options.isOnce else { return selection }
+            // What was made since then is in no stream: a table that is copied and not followed would go unnoticed.
+            return selection.keeping(published: try SourceObjects.published(by: run.names.publication, on: source))
         }
     }
 

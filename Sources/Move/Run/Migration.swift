@@ -169,7 +169,7 @@ public struct Migration: Sendable {
                 throttle.forget()
                 let migration = if let known { known } else { try await plan(on: journal, from: source) }
                 let lease = try await Lease.take(of: migration.id, on: journal)
-                try check(migration, on: source)
+                try Self.check(migration, on: source)
                 try await lease.extend(to: source)
                 try Journal.dropRequests(on: journal)
                 let run = try makeRun(migration, lease, from: source, to: journal)
@@ -234,8 +234,8 @@ public struct Migration: Sendable {
         return migration
     }
 
-    /// Refuses to go on with a source that is another one than the move began with.
-    private func check(_ migration: Journal.Migration, on source: Connection) throws {
+    /// Refuses a source that is another one than a move began with.
+    public static func check(_ migration: Journal.Migration, on source: Connection) throws {
         let row = try source.query(
             "SELECT system_identifier::text = $1 AND current_database() = $2 AS same FROM pg_control_system()",
             migration.sourceSystem,

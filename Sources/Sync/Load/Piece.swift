@@ -79,21 +79,10 @@ struct PartCopy: Sendable, Hashable, Codable {
     /// Gives up the lock on the table and keeps the snapshot; tells whether the table has another file than under that.
     ///
     /// A session with the locks of several tables would wait in a circle with a TRUNCATE of them, and the server has no room for
-    /// thousands. In another file a snapshot sees either nothing (TRUNCATE, ALTER TABLE, pg_repack) or its rows in other
-    /// places (VACUUM FULL, CLUSTER), which parts of the table are not; and in another table of the same name nothing. `pg_class` is
-    /// read under the snapshot, the functions look at the catalog as it is now.
+    /// thousands.
     private func unlock(_ from: Connection) throws(PostgresError) -> Bool {
-        let row = try from.queryLast(
-            """
-            ROLLBACK TO SAVEPOINT martlet;
-            SELECT c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)
-                   OR c.oid IS DISTINCT FROM to_regclass(\(literal: table.quoted))::oid AS is_rewritten
-              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = \(literal: table.schema) AND c.relname = \(literal: table.name) AND c.relkind = 'r'
-            """
-        ).first
-        // A mapped name of a table that is not there any more.
-        return try row?("is_rewritten") ?? true
+        let row = try from.queryLast("ROLLBACK TO SAVEPOINT martlet; \(TableFile.isOther(table))").first
+        return try row?("is_other") ?? true
     }
 }
 

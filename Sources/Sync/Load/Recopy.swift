@@ -26,15 +26,24 @@ public struct Recopy {
         let name = map?.target ?? table.name
         try to.execute(isReferenced ? "DELETE FROM ONLY \(name)" : "TRUNCATE ONLY \(name)")
         let copy = CopySQL(load: load, part: nil)
-        return try to.copyIn(copy.into(isFrozen: !isReferenced), from: from, copy.out) {
+        let rows = try to.copyIn(copy.into(isFrozen: !isReferenced), from: from, copy.out) {
             _,
             bytes throws(PostgresError) in try throttle.pass(bytes)
         }
+        guard rows == 0, try from.queryLast(TableFile.isOther(table.name)).first?("is_other") ?? true else {
+            return rows
+        }
+        throw PostgresError(
+            "table \"\(table.name)\" was rewritten on the server that is followed while it was copied again",
+            detail: "The copy would have no rows.",
+            hint: "Nothing was changed. Run the command again."
+        )
     }
 
     /// Replaces the rows with these keys, each given as the text of the key's columns by their names.
     public func rows(of table: Table, keys: [[String: String]]) throws(PostgresError) -> Int {
-        let columns = table.key
+        let known = Set(keys.flatMap(\.keys))
+        let columns = table.storedColumns.filter { known.contains($0.name) }
         let only: SQL = table.kind == .partitioned ? "" : "ONLY "
         let tuples = keys.map { key in
             "("

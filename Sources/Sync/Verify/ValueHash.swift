@@ -8,7 +8,7 @@ import Postgres
 /// those that were read and found good are used (hashfunc.c, arrayfuncs.c, numeric.c, jsonb_util.c):
 ///
 /// - `hash_array_extended` is 1 for every empty array, whatever the seed, and ignores dimensions;
-/// - `hash_numeric_extended` is the seed for NaN and both infinities; `hashfloat8extended` is the seed for 0;
+/// - `hash_numeric_extended` ignores the sign, and is the seed for NaN and both infinities; `hashfloat8extended` is the seed for 0;
 /// - `hashint8extended` folds 64 bits into 32: 1 and 4294967296 are the same;
 /// - `jsonb_hash_extended` takes `[[1], 2]` for `[[1, 2]]`;
 /// - `interval_hash_extended` takes a month for 30 days;
@@ -51,7 +51,7 @@ enum ValueHash: Sendable, Hashable {
         case .mixed(.function(let function)): return .mixed("\(seed) # \(Self.function(function))(\(value), 7)")
         case .mixed(.numeric):
             return .mixed(
-                "\(seed) # hash_numeric_extended(\(value), coalesce(scale(\(value)), hashtext(\(value)::text))::int8 + 7)"
+                "\(seed) # hash_numeric_extended(\(value), coalesce(scale(\(value)), hashtext(\(value)::text))::int8 * 2 + (\(value) < 0)::int4 + 7)"
             )
         case .mixed(.array):
             let shape: SQL = "hashtextextended(coalesce(array_dims(\(value)), '') COLLATE \"C\", \(seed))"

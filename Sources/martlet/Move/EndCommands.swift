@@ -109,6 +109,8 @@ struct EndOfMove {
         return try await withNeutralConnection(to: endpoints.target) { journal in
             let lease = try await Lease.take(of: migration.id, on: journal)
             return try await withNeutralConnection(to: endpoints.source) { source in
+                // Elsewhere nothing would be found to remove, and the journal would forget what is left here.
+                try Migration.check(migration, on: source)
                 try await lease.extend(to: source)
                 return try await lease.bind {
                     // Another martlet may have gone on until a moment ago.
