@@ -113,6 +113,13 @@ public struct Table: Sendable, Hashable {
         replicaIdentity == .full || !key.isEmpty
     }
 
+    /// The operator by which the index of a key finds a column's values, with its schema: our search_path has no extensions.
+    public func equality(of column: Column) -> SQL {
+        let keys = [primaryKey, identityIndex, candidateIdentity].compactMap(\.self)
+        let operators = keys.first { $0.key.contains(column.number) }.map { zip($0.key, $0.equality) }
+        return operators?.first { $0.0 == column.number }.map { SQL(trusting: $0.1) } ?? "="
+    }
+
     /// A unique index that could serve as replica identity: plain, immediate, complete, over columns that are NOT NULL and sent.
     public var candidateIdentity: Index? {
         indexes.first { index in

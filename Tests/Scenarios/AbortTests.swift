@@ -35,6 +35,36 @@ struct AbortTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    func `a move whose source is gone can be ended on the target`(isCutOver: Bool) async throws {
+        try await withServer { source in
+            try await withMove { pair in
+                try await execute(source.connection(), "CREATE TABLE t (id int PRIMARY KEY)")
+                let move = TestMove(source: source.connection(), target: pair.target, directory: pair.directory)
+                let migration = try await move.run("migrate") { process in
+                    try await move.untilFollowing(process)
+                    if isCutOver { try await move.must("cutover") }
+                    kill(process, SIGTERM)
+                }
+                #expect(migration.status == 130, "\(migration.error)")
+                try await source.stop(.immediate)
+                let command = isCutOver ? "finish" : "abort"
+                let refused = try await move.run(command)
+                #expect(refused.status == 1 && refused.error.contains("could not connect"), "\(refused.error)")
+                let ended = try await move.must(command, "--source-is-gone")
+                #expect(ended.output.contains("left on the source: publication"), "\(ended.output)")
+                #expect(ended.output.contains("DROP PUBLICATION IF EXISTS"), "\(ended.output)")
+                let left: SQL = """
+                    SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())
+                         + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_namespace WHERE nspname = 'martlet')
+                    """
+                #expect(try await ask(move.target, left) == "0")
+                let tables: SQL = "SELECT count(*) FROM pg_tables WHERE tablename = 't'"
+                #expect(try await ask(move.target, tables) == (isCutOver ? "1" : "0"))
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(5)))
     func `a move cannot be ended with another source than its own`() async throws {
         try await withMoveFromOwnServer(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in

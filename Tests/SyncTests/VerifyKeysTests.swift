@@ -59,6 +59,13 @@ import Testing
             count: 1
         ),
         Key(
+            columns: "k ltree PRIMARY KEY",
+            values: "('a.b' || n)::ltree",
+            binary: "encode(public.ltree_send(k), 'hex')",
+            text: "k",
+            count: 1
+        ),
+        Key(
             columns: "l numeric, m mood, k timestamptz, PRIMARY KEY (k, l, m)",
             values: "n / 3.0, 'ok', timestamptz '2024-01-01' + n * interval '1 s'",
             binary: "encode(timestamptz_send(k), 'hex'), encode(numeric_send(l), 'hex'), encode(enum_send(m), 'hex')",
@@ -71,7 +78,8 @@ import Testing
     func `only the rows of the keys are compared`(key: Key, isBinary: Bool) async throws {
         let format: ValueFormat = isBinary ? .binary : .text
         try await onTarget("CREATE TYPE other AS ENUM ('x')")
-        try await onBoth("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (\(key.columns), gone int, v text)")
+        try await onBoth("CREATE EXTENSION IF NOT EXISTS ltree; CREATE TYPE mood AS ENUM ('sad', 'ok')")
+        try await onBoth("CREATE TABLE t (\(key.columns), gone int, v text)")
         try await onBoth("ALTER TABLE t DROP COLUMN gone")
         let names = key.count == 1 ? "k" : "l, m, k"
         try await onBoth("INSERT INTO t (\(names), v) SELECT \(key.values), 'v' || n FROM generate_series(1, 100) n")

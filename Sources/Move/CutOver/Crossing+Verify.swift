@@ -16,7 +16,7 @@ extension Crossing {
     ) async throws -> Verdict {
         let waiting = waiting ?? run.tellBlockers
         run.monitor.activity("comparing both databases")
-        try await withNeutralConnection(to: run.endpoints[direction.left]) { try partitions.note($0) }
+        try await withNeutralConnection(to: run.endpoints[direction.left]) { try files.note($0) }
         let followed = try await refreshed().followed
         var verdict = try await follower.atBarrier(
             plan,
@@ -85,9 +85,9 @@ extension Crossing {
 
     /// Compares, at one position, the rows that changed since the last comparison.
     ///
-    /// A partitioned table one of whose partitions was truncated, rewritten or dropped counts as changed in whole.
+    /// A table that was rewritten or given a column, or a partition of which was truncated or dropped, counts as changed in whole.
     func verifyChanged(_ follower: Follower) async throws {
-        let rewritten = try await withNeutralConnection(to: left) { try partitions.takeChangedTables(on: $0) }
+        let rewritten = try await withNeutralConnection(to: left) { try files.takeChangedTables(on: $0) }
         _ = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,

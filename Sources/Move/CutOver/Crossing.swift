@@ -52,7 +52,7 @@ struct Crossing: Sendable {
     private var present: Set<UInt32> = []
     /// The tables that the move began with, by their names on that server; at a rollback those that the way back began with.
     private(set) var known: Set<QualifiedName>
-    let partitions = PartitionFiles()
+    let files = ComparedFiles()
     let fenceTime = FenceTime()
     let validation = LateValidation()
 
@@ -193,7 +193,7 @@ struct Crossing: Sendable {
         _ ask: Ask.Switch,
         _ journal: Connection
     ) async throws -> LargeObjects.Mark {
-        let changed = try await withNeutralConnection(to: left) { try partitions.changedTables(on: $0) }
+        let changed = try await withNeutralConnection(to: left) { try files.changedTables(on: $0) }
         // Changed keys are noted only since a comparison that found no difference.
         if !ask.isSinceVerify || !follower.isListening || !changed.isEmpty {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
@@ -265,6 +265,10 @@ struct Crossing: Sendable {
                     undo: SourceObjects.dropSlot(slot)
                 )
                 try Journal.note(object, on: journal)
+                // What an earlier try received is of another slot.
+                if FileManager.default.fileExists(atPath: run.reverseSpool.path) {
+                    try FileManager.default.removeItem(at: run.reverseSpool)
+                }
                 try server.execute(SourceObjects.dropSlot(slot))
                 // The standby that takes over from the new server should have it, too.
                 let failover: SQL = server.majorVersion >= 17 ? ", failover => true" : ""
@@ -317,20 +321,20 @@ struct Crossing: Sendable {
 
     // MARK: Behind the fence
 
-    /// What happened to a single partition is not in the stream, so that its rows must be compared again.
+    /// What happened to a table's file, its columns or a single partition is not in the stream, so that all rows must be compared again.
     ///
     /// A table that is compared in whole behind the fence, as one that was truncated is, needs no more than that.
-    private func refusePartitions(
+    private func refuseTables(
         changedOn server: Connection,
         beside compared: [QualifiedName: ChangedKeys.Change]
     ) throws {
-        let changed = names(ofTables: try partitions.changedTables(on: server)).filter { name in
+        let changed = names(ofTables: try files.changedTables(on: server)).filter { name in
             guard case .everything = compared[name] else { return true }
             return false
         }
         guard !changed.isEmpty else { return }
         throw PostgresError(
-            "partitions were truncated, rewritten, dropped or detached while the \(direction.name) was prepared",
+            "tables or partitions were rewritten, changed, dropped or detached while the \(direction.name) was prepared",
             detail: "They are of \(changed.map { "table \"\($0)\"" }.joined(separator: ", ")).",
             hint: "Run martlet \(direction.name) again; it begins with comparing everything."
         )
@@ -388,7 +392,7 @@ struct Crossing: Sendable {
                     return try sequences.setAll()
                 }
                 let changed = follower.takeChangedKeys()
-                try refusePartitions(changedOn: server, beside: changed)
+                try refuseTables(changedOn: server, beside: changed)
                 crossed.report.rowsCompared = try await crossed.report.measure("compare what changed") {
                     try await compareAtRest(changed, catalogs: crossed.catalogs)
                 }

@@ -38,22 +38,41 @@ public struct Cleanup: Sendable {
         try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { journal in
             try journal.keepEventTriggersQuiet()
             let objects = try Journal.objects(kinds: kinds, on: journal).filter { side == nil || $0.side == side }
-            guard !objects.isEmpty else { return [] }
+            guard objects.contains(where: { $0.side == .source }) else {
+                return try await remove(objects, from: nil, journal, dropsCopy: dropsCopy)
+            }
             return try await withNeutralConnection(to: endpoints.source, application: "martlet cleanup") { source in
                 try source.keepEventTriggersQuiet()
-                var removed: [Removed] = []
-                for object in objects {
-                    let isDropped = dropsCopy && object.side == .target && SetAside.allKinds.contains(object.kind)
-                    let server = object.side == .source ? source : journal
-                    let left = isDropped ? nil : try await undo(object, on: server)
-                    try Journal.noteRemoved(object, on: journal)
-                    guard !isDropped else { continue }
-                    if let left { try Journal.note(left, on: journal) }
-                    removed.append(
-                        Removed(side: object.side.rawValue, kind: object.kind, name: object.name, left: left)
-                    )
-                }
-                return removed
+                return try await remove(objects, from: source, journal, dropsCopy: dropsCopy)
+            }
+        }
+    }
+
+    private func remove(
+        _ objects: [Journal.Object],
+        from source: Connection?,
+        _ journal: Connection,
+        dropsCopy: Bool
+    ) async throws -> [Removed] {
+        var removed: [Removed] = []
+        for object in objects {
+            let isDropped = dropsCopy && object.side == .target && SetAside.allKinds.contains(object.kind)
+            let server = object.side == .source ? source ?? journal : journal
+            let left = isDropped ? nil : try await undo(object, on: server)
+            try Journal.noteRemoved(object, on: journal)
+            guard !isDropped else { continue }
+            if let left { try Journal.note(left, on: journal) }
+            removed.append(Removed(side: object.side.rawValue, kind: object.kind, name: object.name, left: left))
+        }
+        return removed
+    }
+
+    /// What is on a source that does not exist any more, each with the statement that would remove it there.
+    public func objectsOnSource() async throws -> [Removed] {
+        try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { journal in
+            try Journal.objects(kinds: nil, on: journal).filter { $0.side == .source }.map { object in
+                let left = "\(object.kind) \"\(object.name)\"; if that server comes back: \(object.undo.text)"
+                return Removed(side: object.side.rawValue, kind: object.kind, name: object.name, left: left)
             }
         }
     }

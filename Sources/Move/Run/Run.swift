@@ -84,7 +84,7 @@ struct Run: Sendable {
 
     /// The stream from the target back to the source, in the order of its transactions.
     func reversePlan(_ selection: Selection, start: LSN) -> FollowPlan {
-        FollowPlan(
+        var plan = FollowPlan(
             source: endpoints.target,
             target: endpoints.source,
             slot: names.reverseSlot,
@@ -99,10 +99,16 @@ struct Run: Sendable {
             confirmation: .applied,
             encoding: reverseEncoding,
             sessionRole: options.sessionRoles.source,
-            spoolDirectory: folder.appending(path: "spool-reverse"),
+            spoolDirectory: reverseSpool,
             maps: selection.maps
         )
+        // The spool outlives a restart, which begins where the old server is; before another slot is made the folder is emptied.
+        plan.spoolIdentity = "\(names.reverseSlot.name) reverse"
+        return plan
     }
+
+    /// Where the changes of the way back are kept.
+    var reverseSpool: URL { folder.appending(path: "spool-reverse") }
 
     /// Tells who a slot waits for.
     var tellBlockers: @Sendable ([Blocker]) async throws -> Void {

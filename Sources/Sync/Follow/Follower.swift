@@ -35,6 +35,8 @@ public struct FollowPlan: Sendable {
     public var sessionRole: SessionRole
     /// A folder of this stream's own for the spool.
     public var spoolDirectory: URL
+    /// What the spool belongs to; one of something else is removed. By default the slot, and where it starts.
+    public var spoolIdentity: String
     /// From how many bytes of log on what the source has written meanwhile is read by queries, not as a stream.
     public var backlog = Backlog.least
     /// The tables that are not the same on the target.
@@ -74,6 +76,7 @@ public struct FollowPlan: Sendable {
         self.encoding = encoding
         self.sessionRole = sessionRole
         self.spoolDirectory = spoolDirectory
+        spoolIdentity = "\(slot.name) \(start)"
         self.maps = maps
     }
 }
@@ -238,7 +241,7 @@ public func withFollower<Result: Sendable>(
     stages: Stages = Stages(),
     _ body: @escaping @Sendable (Follower) async throws -> Result
 ) async throws -> Result {
-    let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: "\(plan.slot.name) \(plan.start)")
+    let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: plan.spoolIdentity)
     let state = FollowState(lanes: plan.laneCount, throttle: throttle, stages: stages)
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)

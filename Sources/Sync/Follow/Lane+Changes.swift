@@ -79,7 +79,10 @@ extension Lane {
         let changes = table.changes
         guard !changes.isEmpty else { return }
         defer { changes.removeAll() }
-        guard !changes.isImpossible else { throw Lane.impossible(table) }
+        guard !changes.isImpossible else {
+            culprit = table.relation
+            throw Lane.impossible(table)
+        }
         try open()
         pipeline.tag = UInt64(table.relation)
         changedKeys.note(changes, of: table)

@@ -340,7 +340,7 @@ final class Lane {
             try replay(after: error)
         } catch {
             let table = tables[UInt32(truncatingIfNeeded: pipeline.failedTag)]?.table
-            culprit = table?.relation
+            culprit = table?.relation ?? culprit
             throw Refusal.explain(error, of: table)
         }
         finishGroup(rows: hasChanges)
@@ -399,6 +399,8 @@ final class Lane {
 
     /// Does the same group again, row by row, in the order of the source.
     private func replay(after failure: PostgresError) throws(PostgresError) {
+        // Whose fault it is will be known better.
+        culprit = nil
         try pipeline.send("ROLLBACK")
         try pipeline.synchronize()
         tables.goBack()
@@ -431,7 +433,8 @@ final class Lane {
             try commitOpenGroup(isDurable: true)
         } catch  where !error.isConnectionLoss && error != .cancelled {
             let (explained, relation) = Replay.explain(error, at: pipeline.failedTag, lane: self)
-            culprit = culprit ?? relation
+            // What is checked at the commit is about no single row.
+            culprit = culprit ?? relation ?? tables.all.first { $0.table.name == error.table }?.table.relation
             throw explained
         }
     }

@@ -45,14 +45,16 @@ public struct Recopy {
         let known = Set(keys.flatMap(\.keys))
         let columns = table.storedColumns.filter { known.contains($0.name) }
         let only: SQL = table.kind == .partitioned ? "" : "ONLY "
-        let tuples = keys.map { key in
-            "("
-                + SQL.joined(
-                    columns.map { "\(literal: key[$0.name] ?? "")::\(SQL(trusting: $0.declaredType))" }
-                ) + ")"
+        let tests = keys.map { key in
+            SQL.joined(
+                columns.map { column in
+                    let value: SQL = "\(literal: key[column.name] ?? "")::\(SQL(trusting: column.declaredType))"
+                    return "\(column.identifier) \(table.equality(of: column)) \(value)"
+                },
+                separator: " AND "
+            )
         }
-        let names = SQL.joined(columns.map { "\($0.identifier)" })
-        let condition: SQL = "(\(names)) IN (\(.joined(tuples)))"
+        let condition = SQL.joined(tests, separator: " OR ")
         let stored = SQL.joined(table.storedColumns.map { "\($0.identifier)" })
         try to.execute("DELETE FROM \(only)\(table.name) WHERE \(condition)")
         return try to.copyIn(

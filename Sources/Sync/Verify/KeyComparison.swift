@@ -113,8 +113,8 @@ struct KeyLayout: Sendable {
             (self.column, self.name, self.change) = (column, name, change)
         }
 
-        func isValue(_ text: SQL) -> SQL {
-            "t.\(name) = \(change?.value(ofText: text) ?? "\(text)::\(SQL(trusting: column.declaredType))")"
+        func isValue(_ text: SQL, by equality: SQL) -> SQL {
+            "t.\(name) \(equality) \(change?.value(ofText: text) ?? "\(text)::\(SQL(trusting: column.declaredType))")"
         }
     }
 
@@ -133,13 +133,13 @@ struct KeyLayout: Sendable {
         switch format {
         case .binary:
             parameterCount = 1
-            let tests = key.map { "t.\($0.name) = k.\($0.column.identifier)" as SQL }
+            let tests = key.map { "t.\($0.name) \(table.equality(of: $0.column)) k.\($0.column.identifier)" as SQL }
             join = " JOIN unnest($1::\(table.name)[]) AS k ON \(.joined(tests, separator: " AND "))"
         case .text:
             parameterCount = key.count
             let arrays = SQL.joined(key.indices.map { "$\($0 + 1)::text[]" })
             let names = SQL.joined(key.map { "\($0.column.identifier)" })
-            let tests = key.map { $0.isValue("k.\($0.column.identifier)") }
+            let tests = key.map { $0.isValue("k.\($0.column.identifier)", by: table.equality(of: $0.column)) }
             join = " JOIN unnest(\(arrays)) AS k (\(names)) ON \(.joined(tests, separator: " AND "))"
         }
     }

@@ -22,13 +22,15 @@ struct FinishCommand: Command {
     @OptionGroup var endpoints: EndpointOptions
     @OptionGroup var work: WorkDirectoryOption
 
+    @OptionGroup var source: LostSourceOption
+
     @Flag(help: "Also when somebody is still connected to the old database.")
     var force = false
 
     func run(output: Output) async throws -> ExitStatus {
-        if !force { try await refuseStragglers() }
+        if !force, !source.sourceIsGone { try await refuseStragglers() }
         return try await EndOfMove(kind: "finish", dropsCopy: false) { !$0.canAbort || $0 == .rolledBack }
-            .run(endpoints.endpoints(), work, output)
+            .run(endpoints.endpoints(), work, source, output)
     }
 
     private func refuseStragglers() async throws {
@@ -77,13 +79,24 @@ struct AbortCommand: Command {
     @OptionGroup var endpoints: EndpointOptions
     @OptionGroup var work: WorkDirectoryOption
 
+    @OptionGroup var source: LostSourceOption
+
     @Flag(help: "Leave the copied tables on the target.")
     var keepCopy = false
 
     func run(output: Output) async throws -> ExitStatus {
         try await EndOfMove(kind: "abort", dropsCopy: !keepCopy) { $0.canAbort }
-            .run(endpoints.endpoints(), work, output)
+            .run(endpoints.endpoints(), work, source, output)
     }
+}
+
+/// `--source-is-gone`.
+struct LostSourceOption: ParsableArguments {
+    @Flag(
+        help:
+            "The source does not exist any more: remove what is on the target, and list what nobody can remove on the source."
+    )
+    var sourceIsGone = false
 }
 
 /// What `finish` and `abort` have in common.
@@ -92,10 +105,43 @@ struct EndOfMove {
     let dropsCopy: Bool
     let isAllowed: @Sendable (Phase) -> Bool
 
-    func run(_ endpoints: Endpoints, _ work: WorkDirectoryOption, _ output: Output) async throws -> ExitStatus {
+    func run(
+        _ endpoints: Endpoints,
+        _ work: WorkDirectoryOption,
+        _ source: LostSourceOption,
+        _ output: Output
+    ) async throws -> ExitStatus {
         let asker = Asker(target: endpoints.target, output: output)
-        show(try await end(endpoints, directory: work.url(for: endpoints.source), asker), output)
+        let directory = work.url(for: endpoints.source)
+        show(
+            source.sourceIsGone
+                ? try await endWithoutSource(endpoints, directory: directory, asker)
+                : try await end(endpoints, directory: directory, asker),
+            output
+        )
         return .done
+    }
+
+    /// Ends the move on the target alone, and returns what was removed there, and what nobody can remove on the source.
+    private func endWithoutSource(
+        _ endpoints: Endpoints,
+        directory: URL,
+        _ asker: Asker
+    ) async throws -> [Cleanup.Removed] {
+        let migration = try await asker.migration()
+        try check(migration)
+        return try await withNeutralConnection(to: endpoints.target) { journal in
+            let lease = try await Lease.take(of: migration.id, on: journal)
+            return try await lease.bind {
+                try check(try await asker.migration())
+                let cleanup = Cleanup(endpoints: endpoints, directory: directory)
+                let dropsCopy = kind == "abort" && dropsCopy
+                let removed = try await cleanup.removeObjects(side: .target, dropsCopy: dropsCopy)
+                let left = try await cleanup.objectsOnSource()
+                try await cleanup.removeJournal(dropsCopy: dropsCopy)
+                return removed + left
+            }
+        }
     }
 
     /// Ends the move and returns what was removed: through the martlet that runs it, or without one.
