@@ -35,7 +35,7 @@ public struct FollowPlan: Sendable {
     public var sessionRole: SessionRole
     /// A folder of this stream's own for the spool.
     public var spoolDirectory: URL
-    /// What the spool belongs to; one of something else is removed. By default the slot, and where it starts.
+    /// The slot that the spool belongs to, and where that starts; one of another slot is removed.
     public var spoolIdentity: String
     /// From how many bytes of log on what the source has written meanwhile is read by queries, not as a stream.
     public var backlog = Backlog.least
