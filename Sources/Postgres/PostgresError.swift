@@ -42,6 +42,11 @@ public struct PostgresError: Error, Sendable, Hashable {
     /// The statement was cancelled because the task that ran it was.
     package static let cancelled = PostgresError("canceled on request", sqlState: "57014")
 
+    /// The message and the first line of its detail, in which libpq says why a server cannot be reached.
+    package var line: String {
+        message + (detail?.split(separator: "\n").first.map { ": \($0)" } ?? "")
+    }
+
     /// Whether the failure means that the session is gone, so that only a new one can go on.
     ///
     /// SQLSTATE class 08 is a connection exception, except 08P01, which is our own fault; 57P01 to

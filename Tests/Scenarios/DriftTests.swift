@@ -282,6 +282,32 @@ struct DriftTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `a partition that was detached is in the way of a cutover until it is dropped`() async throws {
+        let definitions: SQL = """
+            CREATE TABLE sale (id int PRIMARY KEY) PARTITION BY RANGE (id);
+            CREATE TABLE old PARTITION OF sale FOR VALUES FROM (0) TO (100);
+            CREATE TABLE new PARTITION OF sale FOR VALUES FROM (100) TO (200);
+            INSERT INTO sale SELECT generate_series(50, 149)
+            """
+        try await withMove(of: definitions) { move in
+            try await move.follow {
+                for place in [move.source, move.target] {
+                    try await execute(place, "ALTER TABLE sale DETACH PARTITION old")
+                }
+                let refused = try await move.run("cutover")
+                #expect(refused.status == 1)
+                #expect(
+                    refused.error.contains(#"table "public.old" was dropped and made anew, or detached"#),
+                    "\(refused.error)"
+                )
+                for place in [move.source, move.target] { try await execute(place, "DROP TABLE old") }
+                try await move.must("cutover", "--dry-run")
+                try await move.mustBeEqual()
+            }
+        }
+    }
+
     /// The names of the tables that stand still, as the journal has them.
     private func standing(_ move: TestMove, on place: ConnectionString? = nil) async throws -> String? {
         try await ask(

@@ -89,6 +89,34 @@ struct TruncateTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `a table that is truncated before it is compared is in nobody's way`() async throws {
+        let definitions: SQL = "CREATE TABLE scratch (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)"
+        try await withMove(of: definitions) { move in
+            try await move.follow(then: .none) {
+                try await move.mustBeEqual()
+                // The position at which a cutover compares is one after this transaction.
+                try await withConnection(to: move.source) { writer in
+                    try writer.execute("BEGIN; INSERT INTO other VALUES (1)")
+                    async let cutover = move.run("cutover", ["--since-verify"])
+                    try await eventually("the cutover waits for its slot") {
+                        let waits: SQL = """
+                            SELECT EXISTS (SELECT FROM pg_stat_activity
+                                            WHERE application_name = 'martlet slot' AND wait_event_type = 'Lock'
+                                              AND datname = current_database())
+                            """
+                        return try await ask(move.source, waits) == "t"
+                    }
+                    try await execute(move.source, "TRUNCATE scratch; INSERT INTO scratch VALUES (1)")
+                    try writer.execute("COMMIT")
+                    let outcome = try await cutover
+                    #expect(outcome.status == 0, "\(outcome.error)")
+                }
+                try await move.must("finish")
+            }
+        }
+    }
+
     private func follow(_ move: TestMove) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -1,7 +1,7 @@
 import Postgres
 import Synchronization
 
-/// Tells whether a table was emptied, rewritten, given a column, dropped or detached since a comparison began.
+/// Tells whether a table was emptied, rewritten, given a column, dropped or detached since the position of a comparison.
 ///
 /// The stream tells nothing of a rewrite (ALTER TABLE … USING, a new column with a volatile default), of what a new column's
 /// default was, nor, because a partitioned table is followed as a whole, of a TRUNCATE of one partition. But a rewrite and a
@@ -17,7 +17,7 @@ final class ComparedFiles: Sendable {
 
     private let compared = Mutex<[UInt32: Table]?>(nil)
 
-    /// Notes the files as they are when a comparison of everything begins.
+    /// Notes the files as a comparison of everything sees them.
     func note(_ server: Connection) throws(PostgresError) {
         let tables = try Self.read(server)
         compared.withLock { $0 = tables }
@@ -28,7 +28,7 @@ final class ComparedFiles: Sendable {
         Self.changed(from: compared.withLock(\.self), to: try Self.read(server))
     }
 
-    /// As ``changedTables(on:)``, and notes the files as they are.
+    /// As ``changedTables(on:)``, and notes the files as they are seen.
     func takeChangedTables(on server: Connection) throws(PostgresError) -> Set<UInt32> {
         let now = try Self.read(server)
         let before = compared.withLock { noted in

@@ -52,8 +52,8 @@ extension Crossing {
         }
         obstacles += try await newTables().map { "table \"\($0)\" was made since and is not moved" }
         obstacles += replaced.map {
-            "table \"\($0)\" was dropped and made anew, so that its changes do not come any more (begin again: martlet abort, "
-                + "martlet migrate)"
+            "table \"\($0)\" was dropped and made anew, or detached, so that its changes do not come any more (drop it on both "
+                + "servers, or begin again: martlet abort, martlet migrate)"
         }
         obstacles += follower.standing.map { "table \"\($0.table)\" stands still: \($0.message)" }
         obstacles += try await drift().map { "\($0.text); run on \(entered.place): \($0.remedy.text)" }

@@ -16,20 +16,22 @@ extension Crossing {
     ) async throws -> Verdict {
         let waiting = waiting ?? run.tellBlockers
         run.monitor.activity("comparing both databases")
-        try await withNeutralConnection(to: run.endpoints[direction.left]) { try files.note($0) }
         let followed = try await refreshed().followed
         var verdict = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
             waiting: waiting
         ) { left, entered, _ in
-            try await compare(followed.map { oldName($0.name) }, left, entered, ask)
+            try await withView(of: left) { try files.note($0) }
+            return try await compare(followed.map { oldName($0.name) }, left, entered, ask)
         }
         for _ in 0..<10 where !verdict.equal {
-            let truncated = Set(try await follower.tablesTruncated(plan).map { oldName(entered: $0) })
-            let again = truncated.intersection(verdict.differing.map(\.qualifiedName))
+            let emptied = Set(try await tablesEmptied(follower).map { oldName(entered: $0) })
+            let again = emptied.intersection(verdict.differing.map(\.qualifiedName))
             guard !again.isEmpty else { break }
-            run.monitor.event("comparing again what was truncated meanwhile: \(again.map(\.description).sorted())")
+            run.monitor.event(
+                "comparing again what was truncated or rewritten meanwhile: \(again.map(\.description).sorted())"
+            )
             let second = try await follower.atBarrier(
                 plan,
                 temporarySlot: run.names.temporarySlot,
@@ -45,16 +47,6 @@ extension Crossing {
         if !verdict.equal { follower.stopListening() }
         try note(verdict, on: journal)
         return verdict
-    }
-
-    /// The tables that are to be equal: none that was made since the move began, unless it has taken the place of another.
-    private var followed: [Table] {
-        selection.published.filter { plan.tables[$0.oid] != nil || known.contains($0.name) }
-    }
-
-    /// Tables that were dropped and made anew: by the same name, but not in the stream.
-    var replaced: [QualifiedName] {
-        selection.published.filter { plan.tables[$0.oid] == nil && known.contains($0.name) }.map(\.name).sorted()
     }
 
     /// What a table of the server that is left is called on the old server, by whose names a verdict goes.
@@ -87,27 +79,42 @@ extension Crossing {
     ///
     /// A table that was rewritten or given a column, or a partition of which was truncated or dropped, counts as changed in whole.
     func verifyChanged(_ follower: Follower) async throws {
-        let rewritten = try await withNeutralConnection(to: left) { try files.takeChangedTables(on: $0) }
         _ = try await follower.atBarrier(
             plan,
             temporarySlot: run.names.temporarySlot,
             waiting: tellBlockersForAMinute
         ) { left, entered, changed in
             var changed = changed
+            let rewritten = try await withView(of: left) { try files.takeChangedTables(on: $0) }
             for name in names(ofTables: rewritten) { changed[name] = .everything }
             let verdict = try await compareKeys(changed, left: left, entered: entered)
             guard !verdict.equal else { return }
-            // What was truncated meanwhile is noted as changed, and compared again in the next round.
-            let truncated = Set(try await follower.tablesTruncated(plan).map { selection.maps.source(of: $0) })
-            guard truncated.isSuperset(of: verdict.differing.map(\.qualifiedName)) else {
+            // What was emptied meanwhile is noted as changed, and compared again in the next round.
+            let emptied = Set(try await tablesEmptied(follower).map { selection.maps.source(of: $0) })
+            guard emptied.isSuperset(of: verdict.differing.map(\.qualifiedName)) else {
                 throw Self.differences(verdict)
             }
         }
     }
 
-    /// What those of some tables that are moved are called where changes are written, as the keys of changed rows are noted.
-    func names(ofTables oids: Set<UInt32>) -> [QualifiedName] {
-        selection.published.filter { oids.contains($0.oid) }.map { selection.maps.target(of: $0.name) }.sorted()
+    /// Asks the server that is left what it was like at the position of a comparison, so that a TRUNCATE is either in the
+    /// stream before that position or in a file that changes after it.
+    private func withView<Result>(
+        of snapshot: Snapshot,
+        _ body: (Connection) throws -> Result
+    ) async throws -> Result {
+        try await withNeutralConnection(to: left) { server in
+            try server.begin(sharing: snapshot)
+            return try body(server)
+        }
+    }
+
+    /// The tables that an older snapshot may see empty, since they were truncated or rewritten after the last comparison
+    /// began, by the names of the server that is entered.
+    private func tablesEmptied(_ follower: Follower) async throws -> Set<QualifiedName> {
+        let truncated = Set(try await follower.tablesTruncated(plan))
+        let rewritten = try await withNeutralConnection(to: left) { try files.changedTables(on: $0) }
+        return truncated.union(names(ofTables: rewritten))
     }
 
     /// Compares what the application works with, under a snapshot of each server, with the user's own checks.
@@ -155,6 +162,8 @@ extension Crossing {
             target: .init(run.endpoints[direction.entered], snapshot: entered?.id)
         )
         comparison.workers = run.options.jobs
+        // Nothing holds what writers wait for.
+        if left != nil { comparison.throttle = run.throttle }
         comparison.catalogs = catalogs
         comparison.maps = selection.maps
         return try await comparison.compareKeys(changed, isBinary: plan.isBinary)

@@ -47,11 +47,11 @@ struct Crossing: Sendable {
     let direction: Direction
     let plan: FollowPlan
     /// The tables as they are on the server that is left; see ``refreshed()``.
-    private(set) var selection: Selection
+    var selection: Selection
     /// All tables of that server, as of before `selection` was read.
-    private var present: Set<UInt32> = []
+    var present: Set<UInt32> = []
     /// The tables that the move began with, by their names on that server; at a rollback those that the way back began with.
-    private(set) var known: Set<QualifiedName>
+    var known: Set<QualifiedName>
     let files = ComparedFiles()
     let fenceTime = FenceTime()
     let validation = LateValidation()
@@ -115,30 +115,6 @@ struct Crossing: Sendable {
         }
     }
 
-    /// The same with the tables as they are now: partitions come and go while a move runs, and columns too.
-    func refreshed() async throws -> Crossing {
-        var crossing = self
-        crossing.present = try await withNeutralConnection(to: left) { try Self.tables(on: $0) }
-        crossing.selection =
-            direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
-        if direction == .forward {
-            let loads = try await withNeutralConnection(to: entered) { try Journal.loads(on: $0) }
-            crossing.known.formUnion(loads.map(\.table))
-        }
-        return crossing
-    }
-
-    private static func tables(on server: Connection) throws(PostgresError) -> Set<UInt32> {
-        let rows = try server.query(
-            """
-            SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-             WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND nspname NOT IN ('martlet', 'information_schema')
-               AND c.oid >= 16384
-            """
-        )
-        return Set(try rows.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
-    }
-
     private func refuse(_ obstacles: [String]) throws(PostgresError) {
         guard !obstacles.isEmpty else { return }
         throw PostgresError("cannot \(direction.action) now", detail: obstacles.joined(separator: "; ") + ".")
@@ -193,9 +169,8 @@ struct Crossing: Sendable {
         _ ask: Ask.Switch,
         _ journal: Connection
     ) async throws -> LargeObjects.Mark {
-        let changed = try await withNeutralConnection(to: left) { try files.changedTables(on: $0) }
-        // Changed keys are noted only since a comparison that found no difference.
-        if !ask.isSinceVerify || !follower.isListening || !changed.isEmpty {
+        // Changed keys and files are noted only since a comparison that found no difference.
+        if !ask.isSinceVerify || !follower.isListening {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
@@ -320,39 +295,6 @@ struct Crossing: Sendable {
         """
 
     // MARK: Behind the fence
-
-    /// What happened to a table's file, its columns or a single partition is not in the stream, so that all rows must be compared again.
-    ///
-    /// A table that is compared in whole behind the fence, as one that was truncated is, needs no more than that.
-    private func refuseTables(
-        changedOn server: Connection,
-        beside compared: [QualifiedName: ChangedKeys.Change]
-    ) throws {
-        let changed = names(ofTables: try files.changedTables(on: server)).filter { name in
-            guard case .everything = compared[name] else { return true }
-            return false
-        }
-        guard !changed.isEmpty else { return }
-        throw PostgresError(
-            "tables or partitions were rewritten, changed, dropped or detached while the \(direction.name) was prepared",
-            detail: "They are of \(changed.map { "table \"\($0)\"" }.joined(separator: ", ")).",
-            hint: "Run martlet \(direction.name) again; it begins with comparing everything."
-        )
-    }
-
-    /// A table that was made since has no trigger of the fence, and a partition can be written to by its own name.
-    private func refuseTables(madeOn server: Connection) async throws {
-        let new = try Self.tables(on: server).subtracting(present)
-        guard !new.isEmpty else { return }
-        // Others come and go without being part of the move.
-        let made = try await refreshed().selection.tables.filter { new.contains($0.oid) }
-        guard !made.isEmpty else { return }
-        throw PostgresError(
-            "tables were made while the \(direction.name) was prepared",
-            detail: "They are \(made.map { "\"\($0.name)\"" }.sorted().joined(separator: ", ")).",
-            hint: "Run martlet \(direction.name) again."
-        )
-    }
 
     private func stopWriters(_ crossed: inout Crossed, _ follower: Follower, _ journal: Connection) async throws {
         try await validation.pause()

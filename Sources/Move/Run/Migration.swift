@@ -245,7 +245,7 @@ public struct Migration: Sendable {
             throw PostgresError(
                 "the target holds an unfinished move from another source",
                 detail: "It was begun from \(migration.source).",
-                hint: "Give that source, or remove what the other move made: martlet abort."
+                hint: "Give that source to go on with the move, or to end it with martlet abort."
             )
         }
     }

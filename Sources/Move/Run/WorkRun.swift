@@ -82,8 +82,7 @@ public struct WorkRun: Sendable {
             case .missing(let error):
                 guard ContinuousClock.now < end else { throw error }
                 // Somebody who reads the log of a pod must see whether it is a wrong certificate that it waits for.
-                let reason = error.isConnectionLoss ? error.detail?.split(separator: "\n").first : nil
-                say("waiting: \(error.message)\(reason.map { ": \($0)" } ?? "")", &told)
+                say("waiting: \(error.isConnectionLoss ? error.line : error.message)", &told)
             }
             try await Task.sleep(for: pause)
             // A pod may wait for hours until a slot can be made.

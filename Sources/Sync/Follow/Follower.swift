@@ -246,13 +246,13 @@ public func withFollower<Result: Sendable>(
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)
     guard positions.applied >= spool.needsApplied else {
-        throw lostChanges(
+        throw StartPosition.lostChanges(
             "The target has applied \(positions.applied), and the spool holds no changes before \(spool.needsApplied) any more.",
             hint:
                 "The target was restored to an older state, or a standby took over that lacked the last changes. Begin again"
         )
     }
-    writer.advance(to: try await startPosition(plan, spooled: writer.through, applied: positions.applied))
+    writer.advance(to: try await StartPosition.find(plan, spooled: writer.through, applied: positions.applied))
     let handedOver = Transfer(writer)
     return try await withThrowingTaskGroup(of: Result?.self) { group in
         group.addTask {
@@ -315,93 +315,5 @@ func whenSlotIsFree<Result>(_ use: () throws(PostgresError) -> Result) throws(Po
             if Task.isCancelled { throw .cancelled }
             usleep(50_000)
         }
-    }
-}
-
-/// Where to stream from: behind what the spool holds, or else behind what the slowest lane has applied.
-private func startPosition(_ plan: FollowPlan, spooled: LSN, applied: LSN) async throws -> LSN {
-    let from = max(spooled, applied)
-    return try await withNeutralConnection(to: plan.source) { connection in
-        let slot = try connection.query(
-            """
-            SELECT confirmed_flush_lsn, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS reason
-              FROM pg_replication_slots s WHERE slot_name = $1
-            """,
-            plan.slot
-        ).first
-        guard let slot else {
-            throw PostgresError(
-                "replication slot \"\(plan.slot.name)\" does not exist on the source",
-                detail: "Without it the changes since \(from) cannot be read any more.",
-                hint: "Begin again: martlet abort, then martlet migrate."
-            )
-        }
-        if try slot.optional("wal_status", as: String.self) == "lost" {
-            throw lostSlot(plan.slot, because: try slot.optional("reason"))
-        }
-        let confirmed: LSN = try slot("confirmed_flush_lsn")
-        guard confirmed <= from else {
-            throw lostChanges(
-                "The target has applied \(applied), the spool ends at \(spooled), "
-                    + "but slot \"\(plan.slot.name)\" was confirmed up to \(confirmed).",
-                hint:
-                    "The spool was lost, or the target was restored to an older state. Run again with the same --work-dir, or begin again"
-            )
-        }
-        return from
-    }
-}
-
-private func lostChanges(_ detail: String, hint: String) -> PostgresError {
-    PostgresError(
-        "the source no longer has all changes that the target needs",
-        detail: detail,
-        hint: hint + ": martlet abort, martlet migrate."
-    )
-}
-
-/// What the server tells since PostgreSQL 17 of why it gave a slot up; before, there was one reason.
-private func lostSlot(_ slot: Identifier, because reason: String?) -> PostgresError {
-    let (detail, hint) =
-        switch reason {
-        case "idle_timeout":
-            (
-                "Nobody read it for longer than idle_replication_slot_timeout allows.",
-                "Set idle_replication_slot_timeout to 0 on the source"
-            )
-        case nil, "wal_removed":
-            ("The source removed it because of max_slot_wal_keep_size.", "Raise max_slot_wal_keep_size on the source")
-        case .some(let other):
-            ("The server gave it up, with the reason \"\(other)\".", "Remove the cause")
-        }
-    return PostgresError(
-        "replication slot \"\(slot.name)\" lost the log it needs",
-        detail: detail,
-        hint: "\(hint), then begin again: martlet abort, martlet migrate."
-    )
-}
-
-/// Settings of the session that streams, whose output functions write the text form of values.
-///
-/// They are those of ``Connection/useNeutralSettings(encoding:)`` that a value's text depends on: what a
-/// role or a database sets must not show. Without `search_path` a `regclass` of a table that is on the
-/// owner's path would come without its schema, and be found nowhere on the target.
-///
-/// A transaction that does not fit into `logical_decoding_work_mem` goes through files of the source, which takes
-/// twice as long. It may have what is set, or what one `maintenance_work_mem` is, or a quarter of `shared_buffers`; at
-/// least 256 MB, and more than 1 GB only where that is set.
-enum ReceiverSettings {
-    static func sql(for connection: Connection, encoding: String) -> SQL {
-        let limits: SQL = connection.majorVersion >= 17 ? "; SET transaction_timeout = 0" : ""
-        return """
-            SET search_path = pg_catalog; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
-            SET extra_float_digits = 3; SET bytea_output = 'hex';
-            SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0;
-            SET wal_sender_timeout = '2min'; SET client_encoding = \(literal: encoding)\(limits);
-            SELECT set_config('logical_decoding_work_mem', greatest(
-                       pg_size_bytes(current_setting('logical_decoding_work_mem')), least(1 << 30, greatest(256 << 20,
-                       pg_size_bytes(current_setting('maintenance_work_mem')),
-                       pg_size_bytes(current_setting('shared_buffers')) / 4))) / 1024 || 'kB', false)
-            """
     }
 }

@@ -102,6 +102,7 @@ struct LostSourceOption: ParsableArguments {
 /// What `finish` and `abort` have in common.
 struct EndOfMove {
     let kind: String
+    /// A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
     let dropsCopy: Bool
     let isAllowed: @Sendable (Phase) -> Bool
 
@@ -122,6 +123,26 @@ struct EndOfMove {
         return .done
     }
 
+    /// Ends the move through the martlet that runs it, or without one, and returns what was removed.
+    func end(_ endpoints: Endpoints, directory: URL, _ asker: Asker) async throws -> [Cleanup.Removed] {
+        let migration = try await asker.migration()
+        try check(migration)
+        let removed = try await asker.ask(kind, Ask.Stop(dropsCopy: dropsCopy), as: [Cleanup.Removed].self)
+        // The one that ran the move may have died between its answer and the end of its journal.
+        if let removed, try await isGone(endpoints.target) { return removed }
+        return try await withNeutralConnection(to: endpoints.target) { journal in
+            let lease = try await Lease.take(of: migration.id, on: journal)
+            return try await withNeutralConnection(to: endpoints.source) { source in
+                // Elsewhere nothing would be found to remove, and the journal would forget what is left here.
+                try Migration.check(migration, on: source)
+                try await lease.extend(to: source)
+                let cleanup = Cleanup(endpoints: endpoints, directory: directory)
+                return try await (removed ?? [])
+                    + clean(lease, cleanup, asker) { try await cleanup.removeObjects(dropsCopy: dropsCopy) }
+            }
+        }
+    }
+
     /// Ends the move on the target alone, and returns what was removed there, and what nobody can remove on the source.
     private func endWithoutSource(
         _ endpoints: Endpoints,
@@ -132,43 +153,26 @@ struct EndOfMove {
         try check(migration)
         return try await withNeutralConnection(to: endpoints.target) { journal in
             let lease = try await Lease.take(of: migration.id, on: journal)
-            return try await lease.bind {
-                try check(try await asker.migration())
-                let cleanup = Cleanup(endpoints: endpoints, directory: directory)
-                let dropsCopy = kind == "abort" && dropsCopy
-                let removed = try await cleanup.removeObjects(side: .target, dropsCopy: dropsCopy)
-                let left = try await cleanup.objectsOnSource()
-                try await cleanup.removeJournal(dropsCopy: dropsCopy)
-                return removed + left
+            let cleanup = Cleanup(endpoints: endpoints, directory: directory)
+            return try await clean(lease, cleanup, asker) {
+                try await cleanup.removeObjects(side: .target, dropsCopy: dropsCopy) + cleanup.objectsOnSource()
             }
         }
     }
 
-    /// Ends the move and returns what was removed: through the martlet that runs it, or without one.
-    func end(_ endpoints: Endpoints, directory: URL, _ asker: Asker) async throws -> [Cleanup.Removed] {
-        let migration = try await asker.migration()
-        try check(migration)
-        let ask = Ask.Stop(dropsCopy: dropsCopy)
-        let removed = try await asker.ask(kind, ask, as: [Cleanup.Removed].self)
-        // The one that ran the move may have died between its answer and the end of its journal.
-        if let removed, try await isGone(endpoints.target) { return removed }
-        return try await withNeutralConnection(to: endpoints.target) { journal in
-            let lease = try await Lease.take(of: migration.id, on: journal)
-            return try await withNeutralConnection(to: endpoints.source) { source in
-                // Elsewhere nothing would be found to remove, and the journal would forget what is left here.
-                try Migration.check(migration, on: source)
-                try await lease.extend(to: source)
-                return try await lease.bind {
-                    // Another martlet may have gone on until a moment ago.
-                    try check(try await asker.migration())
-                    let cleanup = Cleanup(endpoints: endpoints, directory: directory)
-                    // A rolled-back move leaves a copy that nobody uses; it goes only when asked for.
-                    let dropsCopy = kind == "abort" && dropsCopy
-                    let rest = try await cleanup.removeObjects(dropsCopy: dropsCopy)
-                    try await cleanup.removeJournal(dropsCopy: dropsCopy)
-                    return (removed ?? []) + rest
-                }
-            }
+    /// Removes objects and then the journal, while no other martlet can run the move.
+    private func clean(
+        _ lease: Lease,
+        _ cleanup: Cleanup,
+        _ asker: Asker,
+        removing: () async throws -> [Cleanup.Removed]
+    ) async throws -> [Cleanup.Removed] {
+        try await lease.bind {
+            // Another martlet may have gone on until a moment ago.
+            try check(try await asker.migration())
+            let removed = try await removing()
+            try await cleanup.removeJournal(dropsCopy: dropsCopy)
+            return removed
         }
     }
 

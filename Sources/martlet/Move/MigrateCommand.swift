@@ -138,9 +138,8 @@ struct MigrateCommand: Command {
             do {
                 return try await body()
             } catch let error as PostgresError where error.isConnectionLoss && ContinuousClock.now < end {
-                let reason = error.detail?.split(separator: "\n").first.map { ": \($0)" } ?? ""
-                if told != error.message + reason { output.talk(prose: "waiting: \(error.message)\(reason)") }
-                told = error.message + reason
+                if told != error.line { output.talk(prose: "waiting: \(error.line)") }
+                told = error.line
                 try await Task.sleep(for: .seconds(2))
             }
         }
