@@ -35,7 +35,7 @@ extension Journal {
         return try row("id")
     }
 
-    /// Takes the oldest request, of these kinds, that nobody has taken; nil when there is none.
+    /// Takes the oldest request, of these kinds, that nobody has taken and somebody waits for; nil when there is none.
     public static func takeRequest(
         of kinds: [String]? = nil,
         on connection: Connection
@@ -43,7 +43,9 @@ extension Journal {
         let row = try connection.query(
             """
             UPDATE martlet.request SET state = 'taken'
-             WHERE id = (SELECT id FROM martlet.request WHERE state = 'asked' AND ($1::text[] IS NULL OR kind = ANY ($1))
+             WHERE id = (SELECT id FROM martlet.request AS r
+                          WHERE state = 'asked' AND ($1::text[] IS NULL OR kind = ANY ($1))
+                            AND (asker IS NULL OR EXISTS (SELECT FROM pg_stat_activity WHERE pid = r.asker))
                           ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING id, kind, arguments
             """,

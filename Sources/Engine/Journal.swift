@@ -152,18 +152,18 @@ public enum Journal {
         unlessPaused: Bool = false,
         on connection: Connection
     ) throws(PostgresError) -> Bool {
-        let rows = try connection.query(
+        // One statement: a session may be broken off between two.
+        try !connection.query(
             """
-            UPDATE martlet.migration SET phase = $1, changed = now()
-             WHERE phase = $2 AND (paused IS NULL OR NOT $3::boolean) RETURNING id
+            WITH entered AS (
+                UPDATE martlet.migration SET phase = $1, changed = now()
+                 WHERE phase = $2 AND (paused IS NULL OR NOT $3::boolean) RETURNING phase)
+            INSERT INTO martlet.event (text) SELECT 'phase: ' || phase FROM entered RETURNING text
             """,
             phase,
             present,
             unlessPaused
-        )
-        guard !rows.isEmpty else { return false }
-        try note("phase: \(phase)", on: connection)
-        return true
+        ).isEmpty
     }
 
     /// Runs `body` in a transaction while nobody else can change the phase, if the move is in this one; false if it is not.
@@ -190,7 +190,8 @@ public enum Journal {
                 try connection.execute(
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_locks
-                     WHERE relation = 'martlet.migration'::regclass AND mode IN ('RowExclusiveLock', 'RowShareLock')
+                     WHERE relation = 'martlet.migration'::regclass
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode IN ('RowExclusiveLock', 'RowShareLock')
                        AND pid <> pg_backend_pid()
                     """
                 )

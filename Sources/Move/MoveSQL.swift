@@ -3,6 +3,7 @@ import Postgres
 /// The statements of this target that are files, embedded at build time.
 enum MoveSQL {
     static let materializedViews = text(PackageResources.materialized_views_sql)
+    static let unanalyzed = text(PackageResources.unanalyzed_sql)
     static let moveSchema = text(PackageResources.move_schema_sql)
     static let dropCopied = text(PackageResources.drop_copied_sql)
     static let dropCopiedLargeObjects = text(PackageResources.drop_copied_large_objects_sql)

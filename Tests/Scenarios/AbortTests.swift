@@ -65,25 +65,35 @@ struct AbortTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(5)))
-    func `a move cannot be ended with another source than its own`() async throws {
+    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    func `a move cannot be ended with another source than its own`(isRunning: Bool) async throws {
         try await withMoveFromOwnServer(of: "CREATE TABLE t (id int PRIMARY KEY)") { move in
             let migration = try await move.run("migrate") { process in
                 try await move.untilFollowing(process)
-                kill(process, SIGTERM)
+                guard isRunning else { return _ = kill(process, SIGTERM) }
+                try await refuseToEnd(move, by: "abort")
+                try await move.must("cutover")
+                try await refuseToEnd(move, by: "finish")
+                try await move.must("finish")
             }
+            guard !isRunning else { return #expect(migration.status == 0, "\(migration.error)") }
             #expect(migration.status == 130, "\(migration.error)")
-            let other = TestMove(
-                source: move.source.with("dbname", "template1"),
-                target: move.target,
-                directory: move.directory
-            )
-            let refused = try await other.run("abort")
-            #expect(refused.status == 1 && refused.error.contains("Give that source"), "\(refused.error)")
-            #expect(try await ask(move.source, "SELECT count(*) FROM pg_replication_slots") == "1")
+            try await refuseToEnd(move, by: "abort")
             try await move.must("abort")
             #expect(try await move.leftovers() == "")
         }
+    }
+
+    /// Tries it with a source that is not the move's.
+    private func refuseToEnd(_ move: TestMove, by command: String) async throws {
+        let other = TestMove(
+            source: move.source.with("dbname", "template1"),
+            target: move.target,
+            directory: move.directory
+        )
+        let refused = try await other.run(command)
+        #expect(refused.status == 1 && refused.error.contains("Give that source"), "\(refused.error)")
+        #expect(try await ask(move.target, "SELECT count(*) FROM martlet.migration") == "1")
     }
 
     @Test(.timeLimit(.minutes(5)), arguments: [true, false])

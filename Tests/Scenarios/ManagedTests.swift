@@ -220,11 +220,6 @@ struct ManagedTests {
             let states = try await ask(managed.sourceAdmin, Self.bystanders)
             let plan = try await move.run("migrate", ["--dry-run"])
             #expect(plan.output.contains("can set session_replication_role"), "\(plan.output)")
-            #expect(
-                plan.output.contains(
-                    "changes will not be marked with a replication origin, which martlet can do without"
-                )
-            )
             #expect(plan.output.contains("foreign keys will be set aside on the source"), "\(plan.output)")
             #expect(!plan.output.contains("foreign keys will be set aside on the target"), "\(plan.output)")
             try await move.follow(then: .none) {

@@ -213,6 +213,7 @@ struct MappingTests {
             #expect(outcome.status == 0, "\(outcome.error)")
             try await move.mustBeEqual()
             #expect(try await ask(move.target, "SELECT count(*) FROM public.customer") == "50")
+            #expect(try await ask(move.target, "SELECT last_value FROM public.customer_id_seq") == "50")
             try await execute(move.target, "DELETE FROM public.orders WHERE id = 5")
             let verdict = try await move.run("verify")
             #expect(verdict.status == 2 && verdict.output.contains("id=5"), "\(verdict.output)")

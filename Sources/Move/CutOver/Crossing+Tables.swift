@@ -39,6 +39,9 @@ extension Crossing {
         selection.published.filter { plan.tables[$0.oid] == nil && known.contains($0.name) }.map(\.name).sorted()
     }
 
+    /// Tables that the log does not tell changes of.
+    var unlogged: [String] { selection.tables.filter(\.isUnlogged).map(\.name.description).sorted() }
+
     /// What those of some tables that are moved are called where changes are written, as the keys of changed rows are noted.
     func names(ofTables oids: Set<UInt32>) -> [QualifiedName] {
         selection.published.filter { oids.contains($0.oid) }.map { selection.maps.target(of: $0.name) }.sorted()

@@ -66,7 +66,6 @@ extension Crossing {
 
     /// What the log does not tell changes of.
     private func notFollowed() async throws -> [String] {
-        let unlogged = selection.tables.filter(\.isUnlogged).map(\.name.description).sorted()
         let objects = try await withNeutralConnection(to: run.endpoints[direction.left]) { server in
             try server.query("SELECT count(*) AS count FROM pg_largeobject_metadata").first?("count", as: Int.self) ?? 0
         }

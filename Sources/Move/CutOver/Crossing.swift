@@ -75,6 +75,7 @@ struct Crossing: Sendable {
         let beginning = try await refreshed()
         try refuse(try await beginning.obstacles(ask, follower))
         var report = CutoverReport(direction: direction.rawValue)
+        report.unlogged = unlogged
         let objects: LargeObjects.Mark
         do {
             objects = try await report.measure("compare", isDowntime: false) {
@@ -87,13 +88,20 @@ struct Crossing: Sendable {
         // Comparing takes hours where there is much.
         let crossing = try await refreshed()
         try refuse(try await crossing.obstacles(ask, follower))
-        var crossed = try await crossing.prepareWayBack(report, objects, ask, journal)
-        run.monitor.isSwitching = true
+        var crossed: Crossed
         do {
+            crossed = try await crossing.prepareWayBack(report, objects, ask, journal)
+            run.monitor.isSwitching = true
             try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
-        } catch let error as PostgresError where error.sqlState == Ask.pausedState {
-            run.monitor.isSwitching = false
+        } catch let error as PostgresError where !error.isConnectionLoss {
+            // No fence is up yet. Nobody reads the slot until the next try, which makes one of its own.
             follower.stopListening()
+            try await withoutCancellation { [direction] in
+                // The entry into the phase may have been done when it was cancelled.
+                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
+                if direction == .forward { try await conductor.dropSlots(kind: Self.reverseSlotKind) }
+            }
+            run.monitor.isSwitching = false
             throw error
         }
         do {
@@ -125,7 +133,8 @@ struct Crossing: Sendable {
     var tellBlockersForAMinute: @Sendable ([Blocker]) async throws -> Void {
         let end = ContinuousClock.now + .seconds(60)
         return { [direction, run] blockers in
-            let old = blockers.filter { $0.age >= 60 }
+            // Of an unknown age is who is still there after a minute.
+            let old = blockers.filter { ($0.age ?? 60) >= 60 }
             guard ContinuousClock.now < end || old.isEmpty else { throw Self.blocked(direction, by: old) }
             try await run.tellBlockers(blockers)
         }
@@ -169,6 +178,9 @@ struct Crossing: Sendable {
         _ ask: Ask.Switch,
         _ journal: Connection
     ) async throws -> LargeObjects.Mark {
+        if ask.isSinceVerify, !follower.isListening {
+            run.monitor.event("comparing everything: no earlier comparison counts any more")
+        }
         // Changed keys and files are noted only since a comparison that found no difference.
         if !ask.isSinceVerify || !follower.isListening {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
@@ -273,7 +285,7 @@ struct Crossing: Sendable {
                 detail: "Its way back needs schema martlet of the source.",
                 hint:
                     "End that move first: martlet finish, or martlet rollback and martlet abort, with its target. If there "
-                    + "is none any more: DROP SCHEMA martlet CASCADE, on the source"
+                    + "is none any more: DROP SCHEMA martlet CASCADE, on the source, which lets applications write there again"
             )
         }
         try Journal.note(schema, on: journal)

@@ -23,11 +23,14 @@ public struct CutoverReport: Sendable, Hashable, Codable {
     /// Sequences that were set ahead of the other server's, since values were drawn while writers stood still.
     public var sequencesAhead: [String] = []
 
+    /// Unlogged tables, which are neither followed nor compared: they are as they were when they were copied.
+    public var unlogged: [String] = []
+
     /// When the last step in which writers stand still ended.
     private var standingStillUntil: ContinuousClock.Instant?
 
     private enum CodingKeys: CodingKey {
-        case direction, steps, rowsCompared, sequences, sequencesAhead
+        case direction, steps, rowsCompared, sequences, sequencesAhead, unlogged
     }
 
     init(direction: String) {

@@ -40,13 +40,19 @@ struct Fence {
         try Journal.note(object, on: journal)
         try await server.transaction {
             try OwnSchema.make(on: server)
-            try server.execute(MoveSQL.fence)
+            // Triggers that an earlier try had to leave obey it at once.
+            if try server.query("SELECT WHERE to_regprocedure('martlet.fence()') IS NULL").count > 0 {
+                try server.execute(MoveSQL.fence)
+            }
             // Elsewhere the journal is in it, on which the operator may have granted something.
             if side == .source { try OwnSchema.close(on: server) }
         }
         var order = tables.map(Self.lock)
+        var tries = 0
         do {
             try await Self.gate.pass(server) {
+                tries += 1
+                if tries <= 3 { try sendAutovacuumAway(on: server) }
                 do throws(PostgresError) {
                     let block = "BEGIN\n\(.joined(order, separator: ";\n"));\nEND" as SQL
                     try server.execute("DO \(literal: block.text)")
@@ -58,6 +64,7 @@ struct Fence {
                     throw error
                 }
                 locked()
+                try server.execute(MoveSQL.fence)
                 try server.execute(.joined(tables.map(creation), separator: "; "))
                 // The old server is written to next, by the way back. The locks are held already.
                 if side == .source {
@@ -68,6 +75,29 @@ struct Fence {
         } catch let error as PostgresError where error.isTransient {
             throw try refusal(error, on: server)
         }
+    }
+
+    /// Has autovacuum let go of the tables, and keeps it away until the transaction ends.
+    ///
+    /// It gives way to who has waited for a second (`deadlock_timeout`), four times as long as we let writers wait for us.
+    /// Nobody who writes waits for this lock. One that prevents a wraparound stays, and ends the try.
+    private func sendAutovacuumAway(on server: Connection) throws(PostgresError) {
+        let held = try server.query(
+            """
+            SELECT DISTINCT l.relation AS oid, current_setting('lock_timeout') AS usual
+              FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+             WHERE l.relation = ANY ($1::oid[]) AND l.granted AND l.mode = 'ShareUpdateExclusiveLock'
+               -- No other process that takes such a lock is nobody's. What kind it is, not everybody may see.
+               AND a.usesysid IS NULL AND a.datname = current_database()
+            """,
+            tables.map(\.oid)
+        )
+        guard let usual = try held.first?("usual", as: String.self) else { return }
+        let oids = Set(try held.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
+        let locks = tables.filter { oids.contains($0.oid) }
+            .map { "LOCK TABLE ONLY \($0.name) IN SHARE UPDATE EXCLUSIVE MODE" as SQL }
+        try server.execute("SET LOCAL lock_timeout = '3s'; \(.joined(locks, separator: "; "))")
+        try server.execute("SET LOCAL lock_timeout = \(literal: usual)")
     }
 
     /// Lets writers in to all tables at once; does nothing where no fence is, and may be repeated.
@@ -113,7 +143,7 @@ struct Fence {
 
     private func creation(_ table: Table) -> SQL {
         """
-        CREATE TRIGGER \(Self.trigger) BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON \(table.name) \
+        CREATE OR REPLACE TRIGGER \(Self.trigger) BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON \(table.name) \
         FOR EACH STATEMENT EXECUTE FUNCTION martlet.fence();
         ALTER TABLE \(table.name) ENABLE ALWAYS TRIGGER \(Self.trigger)
         """

@@ -128,7 +128,9 @@ enum TaskSettingAnswers {
         "CharacterSetSettings": Rule(answer: "Characters are not replaced.", refused: isGiven),
         "CharacterSetSettings.CharacterReplacements": Rule(answer: "Characters are not replaced.", refused: isGiven),
         "TTSettings.EnableTT": Rule(answer: "There is no log of all changes to look back in.", refused: isTrue),
-        "DataResyncSettings.EnableDataResync": Rule(answer: "Rows that differ stop the move; see martlet verify."),
+        "DataResyncSettings.EnableDataResync": Rule(
+            answer: "Rows that differ keep a cutover away; see martlet verify."
+        ),
     ]
 
     private static let prefixes: [(group: String, key: String, rule: Rule)] = [
@@ -141,13 +143,19 @@ enum TaskSettingAnswers {
         ("ControlTablesSettings", "", Rule(answer: "The journal is schema martlet of the target; see martlet status.")),
         ("StreamBufferSettings", "", Rule(answer: "Changes wait on disk, in the work directory's spool.")),
         ("ChangeProcessingTuning", "", Rule(answer: "The size of a set of changes follows from how much is waiting.")),
-        ("ErrorBehavior", "", Rule(answer: "No row is ever skipped: an error stops the move, which can be resumed.")),
+        (
+            "ErrorBehavior", "",
+            Rule(
+                answer:
+                    "No row is ever skipped: an error in the copy stops the move, which can be resumed; later that table stands still."
+            )
+        ),
         ("ValidationSettings", "", Rule(answer: "martlet verify compares every row, and so does every cutover.")),
         ("TTSettings", "", Rule(answer: "There is no log of all changes to look back in.")),
         ("TimeTravelSettings", "", Rule(answer: "There is no log of all changes to look back in.")),
         ("BeforeImageSettings", "", Rule(answer: "What rows were before a change is not kept.")),
         ("CharacterSetSettings", "CharacterSetSupport", Rule(answer: "The servers convert between encodings.")),
-        ("DataResyncSettings", "", Rule(answer: "Rows that differ stop the move; see martlet verify.")),
+        ("DataResyncSettings", "", Rule(answer: "Rows that differ keep a cutover away; see martlet verify.")),
         ("LoopbackPreventionSettings", "", Rule(answer: "Changes flow in one direction at a time.")),
     ]
 

@@ -13,10 +13,9 @@ enum Probe {
         case fence
         case schema
         case replicaRole
-        case origin
 
         static let onSource: [Attempt] = [.publication, .marker, .fence, .replicaRole]
-        static let onTarget: [Attempt] = [.schema, .replicaRole, .origin]
+        static let onTarget: [Attempt] = [.schema, .replicaRole]
 
         var sql: SQL {
             switch self {
@@ -30,7 +29,6 @@ enum Probe {
                 """
             case .schema: "CREATE SCHEMA martlet_preflight; CREATE TABLE martlet_preflight.probe (id int)"
             case .replicaRole: "SET LOCAL session_replication_role = replica"
-            case .origin: "SELECT pg_replication_origin_create('martlet_preflight')"
             }
         }
     }

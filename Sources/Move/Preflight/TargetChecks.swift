@@ -22,7 +22,7 @@ struct TargetChecks {
             sameDatabase, versions, encoding, locale, collations, occupants,
             ServerChecks.ownSchema(target.ownSchema, on: .target), create,
         ]
-        if !options.isOnce { findings += [replicaRole, origin] }
+        if !options.isOnce { findings.append(replicaRole) }
         if !options.isOnce, options.wantsRollback {
             findings += [
                 ServerChecks.walLevel(server, on: .target, otherwise: .warning),
@@ -98,8 +98,8 @@ struct TargetChecks {
                     .blocker,
                     "the target holds an unfinished migration of another source",
                     detail: "It is of database \"\(migration.sourceDatabase)\" at \(migration.source), "
-                        + "in phase \"\(migration.phase)\".",
-                    remedy: ["martlet abort"]
+                        + "in phase \"\(migration.phase)\". Most likely this is not the target that was meant. If nobody needs "
+                        + "that move any more, end it with its own source."
                 )
             }
             return Finding(check, .pass, "a migration from this source goes on, from phase \"\(migration.phase)\"")
@@ -160,21 +160,6 @@ extension TargetChecks {
     /// Whether the stream of the way back may be opened here.
     private var replication: Finding {
         ServerChecks.replication(server, on: .target, denial: target.replicationDenial, otherwise: .warning)
-    }
-
-    private var origin: Finding {
-        let check = "target.origin"
-        guard let denial = target.denials[.origin] else {
-            return Finding(check, .pass, "changes can be marked with a replication origin")
-        }
-        return Finding(
-            check,
-            .pass,
-            "changes will not be marked with a replication origin, which martlet can do without",
-            detail:
-                "Only who subscribes to the target and wants to tell moved rows from others (origin = none) needs the "
-                + "mark. Role \"\(server.role)\" may not make one: \(denial.message)."
-        )
     }
 
     private var forcedRowSecurity: Finding? {

@@ -48,6 +48,23 @@ public struct Cleanup: Sendable {
         }
     }
 
+    /// Lets writers in again, and removes the fence as far as nobody holds on to its tables; may be repeated.
+    ///
+    /// A trigger that cannot be dropped now does nothing any more: it stays, with its entry, until the end of the move.
+    func openFence(of side: Journal.Side) async throws {
+        try await withNeutralConnection(to: endpoints[side], application: "martlet fence") { server in
+            try server.keepEventTriggersQuiet()
+            try Fence.open(on: server)
+            try await Fence.drop(on: server)
+            guard try server.query(MoveSQL.fenceTriggers).isEmpty else { return }
+            try await withNeutralConnection(to: endpoints.target, application: "martlet cleanup") { journal in
+                for object in try Journal.objects(kinds: [Fence.kind], on: journal) where object.side == side {
+                    try Journal.noteRemoved(object, on: journal)
+                }
+            }
+        }
+    }
+
     private func remove(
         _ objects: [Journal.Object],
         from source: Connection?,

@@ -7,6 +7,8 @@ import Sync
 extension Conductor {
     /// Follows the source until something is asked that ends it.
     func follow() async throws -> Migration.Outcome? {
+        // An earlier try may have been broken off between it and the fence.
+        try await dropSlots(kind: Crossing.reverseSlotKind)
         let selection = try await run.sourceSelection()
         if selection.maps.renames,
             let outcome = try await unlessAborted({ try await renameBeforeFollowing(selection) })
@@ -48,7 +50,7 @@ extension Conductor {
         let plan = run.reversePlan(selection, start: start ?? .zero)
         let schema = try await withNeutralConnection(to: run.endpoints.source) { try Schema($0) }
         let crossing = Crossing(run: run, direction: .reverse, plan: plan, selection: selection)
-        try await dropForwardSlot()
+        try await dropSlots(kind: "slot")
         try await setAside(on: .source)
         let decision = try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) {
             follower in
@@ -184,17 +186,9 @@ extension Conductor {
         }
     }
 
-    private func dropForwardSlot() async throws {
-        try await withJournal { journal in
-            let slots = try Journal.objects(kinds: ["slot"], on: journal).filter { $0.side == .source }
-            guard !slots.isEmpty else { return }
-            try await withNeutralConnection(to: run.endpoints.source) { source in
-                for slot in slots {
-                    try source.execute(slot.undo)
-                    try Journal.noteRemoved(slot, on: journal)
-                }
-            }
-        }
+    /// Drops the slot of the stream to the target, or of the way back, which nobody will read any more.
+    func dropSlots(kind: String) async throws {
+        try await Cleanup(endpoints: run.endpoints, directory: run.directory).removeObjects(kinds: [kind])
     }
 
     /// Takes the fence away again and goes back to following, unless the point of no return is passed; then false.
@@ -205,8 +199,13 @@ extension Conductor {
             try await Journal.whileHolding(Phase.cuttingOver.rawValue, on: journal) {
                 run.monitor.activity("taking the fence away")
                 let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
-                try await cleanup.removeObjects(kinds: [Fence.kind, Crossing.reverseSlotKind])
+                // Writers need their triggers. Somebody who only reads may be in the way of a rule, and they cannot wait for him.
+                do {
+                    try await cleanup.removeObjects(kinds: [ReplicaTriggers.kind], side: .source)
+                } catch let error as PostgresError where error.isTransient {}
+                try await cleanup.openFence(of: .source)
                 try await cleanup.removeObjects(kinds: [ReplicaTriggers.kind], side: .source)
+                try await dropSlots(kind: Crossing.reverseSlotKind)
                 try await setAside(on: .target)
                 try enter(.following, on: journal)
             }
@@ -239,8 +238,7 @@ extension Conductor {
 
     /// Lets writers in again; may be repeated.
     func lowerFence(of side: Journal.Side) async throws {
-        try await Cleanup(endpoints: run.endpoints, directory: run.directory)
-            .removeObjects(kinds: [Fence.kind], side: side)
+        try await Cleanup(endpoints: run.endpoints, directory: run.directory).openFence(of: side)
     }
 
     /// Takes the fence on the new server away again and goes on carrying changes back, unless it is rolled back; then false.

@@ -35,7 +35,9 @@ extension Conductor {
             group.addTask {
                 try await withNeutralConnection(to: run.endpoints.target, application: "martlet requests") { journal in
                     while true {
-                        if let request = try Journal.takeRequest(of: ["abort"], on: journal) {
+                        if let request = try Journal.takeRequest(of: ["abort"], on: journal),
+                            try Journal.commit(request, on: journal)
+                        {
                             run.monitor.event("asked for \(Ask.title(request.kind, arguments: request.arguments))")
                             return request
                         }
@@ -71,7 +73,10 @@ extension Conductor {
                 run.monitor.event("asked for \(Ask.title(request.kind, arguments: request.arguments))")
                 do {
                     if let decision = try await answer(request, follower, crossing, journal) { return decision }
-                } catch let error as PostgresError where !error.isConnectionLoss && error != .cancelled {
+                } catch let error as PostgresError
+                    where !error.isConnectionLoss && error != .cancelled && !run.monitor.isSwitching
+                {
+                    // Where writers may still stand still, the run ends, and the next one lets them in.
                     run.monitor.failure(of: Ask.title(request.kind, arguments: request.arguments), error)
                     try Self.answer(request, failure: error, on: journal)
                 }
@@ -127,8 +132,9 @@ extension Conductor {
                 }
             }
             return .crossed(crossed, request)
-        case ("abort", .forward): return .stop(.aborted, request)
-        case ("finish", .reverse): return .stop(.finished, request)
+        case ("abort", .forward), ("finish", .reverse):
+            guard try Journal.commit(request, on: journal) else { throw Self.withdrawn(request) }
+            return .stop(request.kind == "abort" ? .aborted : .finished, request)
         default:
             throw PostgresError(
                 "\(request.kind) is not possible now",

@@ -34,9 +34,13 @@ struct Conductor: Sendable {
                     try Fence.open(on: source)
                     try await Fence.drop(on: source)
                 }
+                // Nobody will read it any more, and it keeps the log of its server.
+                try await dropSlots(kind: Crossing.reverseSlotKind)
                 try await LateValidation().run(run, side: .source)
                 outcome = .rolledBack
-            case .switched: outcome = .switched
+            case .switched:
+                try await dropSlots(kind: "slot")
+                outcome = .switched
             }
         }
         return outcome ?? .aborted
@@ -287,7 +291,8 @@ struct Conductor: Sendable {
         try await withNeutralConnection(to: endpoints.target) { target in
             try await IndexBuilder.finishPartitioned(selection.schema, tables: selection.tables, on: target)
             try await withNeutralConnection(to: endpoints.source) { source in
-                var sequences = try SequenceCopy(from: source, to: target, maps: selection.maps)
+                // What is called otherwise in the end is not yet.
+                var sequences = try SequenceCopy(from: source, to: target, maps: selection.maps.unrenamed)
                 try sequences.setAll()
                 let objects = run.largeObjects("copying large objects")
                 _ = try await run.throttle.whileUsed { try await objects.copy(from: source, to: target) }

@@ -5,9 +5,9 @@ BEGIN
     IF pg_catalog.current_setting('martlet.passes', true) OPERATOR(pg_catalog.=) 'yes' THEN
         RETURN NULL;
     END IF;
-    RAISE EXCEPTION 'cannot write to table "%.%": the database has moved to another server', TG_TABLE_SCHEMA, TG_TABLE_NAME
+    RAISE EXCEPTION 'cannot write to table "%.%": martlet has stopped writes to this database', TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'read_only_sql_transaction',
-              HINT = 'Connect to the new server. An operator can undo the move with martlet rollback.';
+              HINT = 'martlet status tells which server is open; until a cutover or a rollback has said so, it may be this one again.';
 END
 $martlet$;
 -- To fire a trigger takes no right to its function.

@@ -46,8 +46,10 @@ struct SchemaSteps: Sendable {
         let indexes = selection.tables.lazy.flatMap(\.indexes)
         let built = Set(indexes.map(\.oid))
         let constraints = Set(indexes.compactMap(\.constraint?.oid))
+        let strange = Self.foreignKeysOfExtensions(selection)
         let later = archive.leavingOut {
-            isBuiltByUs($0, indexes: built, constraints: constraints) || ours.contains($0.oid)
+            isBuiltByUs($0, indexes: built, constraints: constraints) && !strange.contains($0.oid)
+                || ours.contains($0.oid)
                 || reshape.isOfRemovedColumn($0)
         }
         var rest: [SQL] = []
@@ -118,7 +120,6 @@ struct SchemaSteps: Sendable {
                 }
             }
             try await validate(keys, selection)
-            try await refreshViews(selection)
             try await makeRest(selection)
         }
     }
@@ -152,6 +153,16 @@ struct SchemaSteps: Sendable {
             else { return nil }
             return (table, key)
         }
+    }
+
+    /// Those to or from tables of extensions, which are not moved: they are made as they were dumped.
+    private static func foreignKeysOfExtensions(_ selection: Selection) -> Set<UInt32> {
+        let (moved, excluded) = (Set(selection.tables.map(\.oid)), Set(selection.excluded.map(\.oid)))
+        let keys = selection.schema.foreignKeys.filter { key in
+            let sides: Set = [key.table, key.referenced]
+            return !sides.isSubset(of: moved) && sides.isDisjoint(with: excluded)
+        }
+        return Set(keys.map(\.oid))
     }
 
     private static func addition(of key: ForeignKey, to table: Table) -> SQL {
@@ -239,6 +250,9 @@ struct SchemaSteps: Sendable {
         try await withSchemaSession { connection in
             let rest = try Journal.restOfSchema(on: connection)
             try await make(rest, isFinal: true, on: connection) {
+                // Views that group by a primary key, and policies, are there only now.
+                try await refreshViews(selection, on: connection)
+                try Self.analyze(connection)
                 try Reshape(selection: selection).finish(on: connection)
                 if !options.isOnce {
                     try await withNeutralConnection(to: endpoints.target) { journal in
@@ -252,7 +266,7 @@ struct SchemaSteps: Sendable {
         }
     }
 
-    private func refreshViews(_ selection: Selection) async throws {
+    private func refreshViews(_ selection: Selection, on target: Connection) async throws {
         let dependents = Set((try await dependents(selection, nil) + selection.columnDependents).map(\.oid))
         let views = try await withNeutralConnection(to: endpoints.source) { connection in
             try connection.query(MoveSQL.materializedViews).compactMap { row throws(PostgresError) -> QualifiedName? in
@@ -260,8 +274,17 @@ struct SchemaSteps: Sendable {
                 return QualifiedName(schema: try row("schema"), name: try row("name"))
             }
         }
-        try await withNeutralConnection(to: endpoints.target, application: "martlet views") { connection in
-            for view in views { try connection.execute("REFRESH MATERIALIZED VIEW \(view)") }
+        // Its owner sees what policies let him see.
+        try target.execute("SET LOCAL row_security = on")
+        for view in views { try target.execute("REFRESH MATERIALIZED VIEW \(view)") }
+        try target.execute("SET LOCAL row_security = off")
+    }
+
+    /// Gathers the statistics that autovacuum never will, or not for long: each table's own are there since it was loaded.
+    private static func analyze(_ target: Connection) throws(PostgresError) {
+        for row in try target.query(MoveSQL.unanalyzed, target.majorVersion >= 18) {
+            let name = QualifiedName(schema: try row("nspname"), name: try row("relname"))
+            try target.execute("ANALYZE \(SQL(trusting: try row("only")))\(name)")
         }
     }
 

@@ -246,13 +246,13 @@ public func withFollower<Result: Sendable>(
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)
     guard positions.applied >= spool.needsApplied else {
-        throw StartPosition.lostChanges(
+        throw StartPosition(plan: plan).lostChanges(
             "The target has applied \(positions.applied), and the spool holds no changes before \(spool.needsApplied) any more.",
             hint:
-                "The target was restored to an older state, or a standby took over that lacked the last changes. Begin again"
+                "That server was restored to an older state, or a standby took over that lacked the last changes"
         )
     }
-    writer.advance(to: try await StartPosition.find(plan, spooled: writer.through, applied: positions.applied))
+    writer.advance(to: try await StartPosition(plan: plan).find(spooled: writer.through, applied: positions.applied))
     let handedOver = Transfer(writer)
     return try await withThrowingTaskGroup(of: Result?.self) { group in
         group.addTask {

@@ -45,7 +45,9 @@ extension Lane {
         guard let target = schema.table(named: name) else {
             throw PostgresError(
                 "table \"\(name)\" does not exist on the target",
-                hint: "Create it as it is on the source, or leave it out with --exclude.",
+                hint:
+                    "Create it on the target as it is on the source; it then goes on by itself. To leave it out: martlet abort, then "
+                    + "begin anew with --exclude.",
                 sqlState: "42P01"
             )
         }

@@ -34,6 +34,8 @@ final class LaneTable {
     /// The OID of the table on the source, by which the stream calls it.
     let relation: UInt32
     let name: QualifiedName
+    /// What it is called on the server that is followed, by which people name it.
+    let followedName: QualifiedName
     /// `ONLY` for a table that others inherit from; a partitioned table cannot be named so.
     let only: SQL
     let rowType: UInt32
@@ -67,6 +69,7 @@ final class LaneTable {
     ) throws(PostgresError) {
         self.relation = relation.id
         name = target.name
+        followedName = relation.name
         only = target.kind == .partitioned ? "" : "ONLY "
         rowType = target.rowType
         self.watermark = watermark
@@ -128,7 +131,7 @@ final class LaneTable {
             "table \"\(table.name)\" on the target has no column \"\(column)\"",
             detail: "The column was added on the source after the move began; changes of structure are not followed.",
             hint: "Add the column on the target as it is on the source, or as it was before it was dropped there; "
-                + "then run martlet migrate again.",
+                + "the table then goes on by itself.",
             sqlState: "42703"
         )
     }

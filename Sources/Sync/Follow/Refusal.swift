@@ -67,7 +67,7 @@ enum Refusal {
         }
         if isOfStrangers(error) {
             return "Something other than martlet changed the target. Find it, then bring the table into line: "
-                + "martlet verify --repair, or martlet resync --table \(table.name)."
+                + "martlet verify --repair, or martlet resync --table '\(table.followedName.description.replacing("'", with: "'\\''"))'."
         }
         if isOfRows(error), !error.isTransient {
             return "The target does not take what the source holds. Make the table's columns, constraints "

@@ -1,9 +1,16 @@
 import Postgres
 
 /// Finds where a stream goes on, and refuses to go on where changes would be missing.
-enum StartPosition {
+struct StartPosition {
+    let plan: FollowPlan
+
+    /// After a cutover changes flow from the new server, and nothing can be begun again.
+    private var isWayBack: Bool { plan.stream == "reverse" }
+    private var followed: String { isWayBack ? "new server" : "source" }
+    private var written: String { isWayBack ? "old server" : "target" }
+
     /// Where to stream from: behind what the spool holds, or else behind what the slowest lane has applied.
-    static func find(_ plan: FollowPlan, spooled: LSN, applied: LSN) async throws -> LSN {
+    func find(spooled: LSN, applied: LSN) async throws -> LSN {
         let from = max(spooled, applied)
         return try await withNeutralConnection(to: plan.source) { connection in
             let slot = try connection.query(
@@ -15,56 +22,67 @@ enum StartPosition {
             ).first
             guard let slot else {
                 throw PostgresError(
-                    "replication slot \"\(plan.slot.name)\" does not exist on the source",
+                    "replication slot \"\(plan.slot.name)\" does not exist on the \(followed)",
                     detail: "Without it the changes since \(from) cannot be read any more.",
-                    hint: "Begin again: martlet abort, then martlet migrate."
+                    hint: hint(nil)
                 )
             }
             if try slot.optional("wal_status", as: String.self) == "lost" {
-                throw lostSlot(plan.slot, because: try slot.optional("reason"))
+                throw lostSlot(because: try slot.optional("reason"))
             }
             let confirmed: LSN = try slot("confirmed_flush_lsn")
             guard confirmed <= from else {
                 throw lostChanges(
-                    "The target has applied \(applied), the spool ends at \(spooled), "
+                    "The \(written) has applied \(applied), the spool ends at \(spooled), "
                         + "but slot \"\(plan.slot.name)\" was confirmed up to \(confirmed).",
                     hint:
-                        "The spool was lost, or the target was restored to an older state. Run again with the same --work-dir, or begin again"
+                        "The spool was lost, or the \(written) was restored to an older state. Run again with the same "
+                        + "--work-dir if it is another one"
                 )
             }
             return from
         }
     }
 
-    static func lostChanges(_ detail: String, hint: String) -> PostgresError {
+    /// What to throw where the spool and the position show that changes are missing.
+    func lostChanges(_ detail: String, hint text: String) -> PostgresError {
         PostgresError(
-            "the source no longer has all changes that the target needs",
+            "the \(followed) no longer has all changes that the \(written) needs",
             detail: detail,
-            hint: hint + ": martlet abort, martlet migrate."
+            hint: hint(text)
         )
     }
 
     /// What the server tells since PostgreSQL 17 of why it gave a slot up; before, there was one reason.
-    private static func lostSlot(_ slot: Identifier, because reason: String?) -> PostgresError {
-        let (detail, hint) =
+    private func lostSlot(because reason: String?) -> PostgresError {
+        let (detail, text) =
             switch reason {
             case "idle_timeout":
                 (
                     "Nobody read it for longer than idle_replication_slot_timeout allows.",
-                    "Set idle_replication_slot_timeout to 0 on the source"
+                    "Set idle_replication_slot_timeout to 0 on the \(followed)"
                 )
             case nil, "wal_removed":
                 (
-                    "The source removed it because of max_slot_wal_keep_size.",
-                    "Raise max_slot_wal_keep_size on the source"
+                    "The \(followed) removed it because of max_slot_wal_keep_size.",
+                    "Raise max_slot_wal_keep_size on the \(followed)"
                 )
             case .some(let other):
                 ("The server gave it up, with the reason \"\(other)\".", "Remove the cause")
             }
         return PostgresError(
-            "replication slot \"\(slot.name)\" lost the log it needs",
+            "replication slot \"\(plan.slot.name)\" lost the log it needs",
             detail: detail,
-            hint: "\(hint), then begin again: martlet abort, martlet migrate."
+            hint: hint(isWayBack ? nil : text)
         )
+    }
+
+    /// What to do: after a cutover a move cannot be begun again.
+    private func hint(_ text: String?) -> String {
+        let end =
+            isWayBack
+            ? "The way back is lost, and the application stays on the new server: martlet finish."
+            : "Begin again: martlet abort, then martlet migrate."
+        return text.map { "\($0). \(end)" } ?? end
     }
 }

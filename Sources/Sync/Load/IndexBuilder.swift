@@ -60,7 +60,8 @@ public enum IndexBuilder {
                 }
             }
         }
-        for child in indexes {
+        // An invalid one was left out, though somebody has attached it on the source.
+        for child in indexes where child.isValid || child.isPartitioned {
             guard let parent = child.parent.flatMap({ byOID[$0] }) else { continue }
             try connection.execute("ALTER INDEX \(parent.name) ATTACH PARTITION \(child.name)")
         }

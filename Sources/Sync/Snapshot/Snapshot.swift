@@ -96,15 +96,16 @@ public struct Blocker: Sendable, Hashable, Codable {
     public let pid: Int?
     /// What it is, in one line.
     public let description: String
-    /// How long its transaction is open, in seconds.
-    public let age: Int
+    /// How long its transaction is open, in seconds; nil where the server does not tell our role.
+    public let age: Int?
 
     /// The transactions that have written and still run, the oldest first: a slot cannot be made before they end.
     public static func ofSlots(_ connection: Connection) throws(PostgresError) -> [Blocker] {
         let rows = try connection.query(
             """
-            SELECT pid, format('pid %s, application "%s", %s for %s s', pid, application_name, state,
-                               extract(epoch FROM now() - xact_start)::int) AS description,
+            SELECT pid, format('pid %s, application "%s", %s', pid, application_name,
+                               coalesce(format('%s for %s s', state, extract(epoch FROM now() - xact_start)::int),
+                                        'of user ' || coalesce(usename, '?'))) AS description,
                    extract(epoch FROM now() - xact_start)::int AS age
               FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
             UNION ALL
@@ -113,7 +114,7 @@ public struct Blocker: Sendable, Hashable, Codable {
             """
         )
         return try rows.map { row throws(PostgresError) in
-            Blocker(pid: try row.optional("pid"), description: try row("description"), age: try row("age"))
+            Blocker(pid: try row.optional("pid"), description: try row("description"), age: try row.optional("age"))
         }
     }
 }

@@ -267,6 +267,12 @@ struct SwitchCommand {
                     + report.sequencesAhead.joined(separator: ", ")
             )
         }
+        if !report.unlogged.isEmpty {
+            output.result(
+                prose: "neither followed nor compared, since they are unlogged: "
+                    + report.unlogged.joined(separator: ", ")
+            )
+        }
         output.talk(
             prose: kind == "cutover" && keepsWayBack
                 ? "next: martlet rollback goes back to the old server; martlet finish gives that up and removes the rest"

@@ -37,9 +37,10 @@ struct FinishCommand: Command {
         let endpoints = try endpoints.endpoints()
         let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
         let phase = migration.flatMap { Phase(rawValue: $0.phase) }
-        guard phase == .reversing || phase == .switched else { return }
+        guard let migration, phase == .reversing || phase == .switched else { return }
         let sessions = try await withNeutralConnection(to: endpoints.source) { source in
-            try source.query(
+            try Migration.check(migration, on: source)
+            return try source.query(
                 """
                 SELECT format('%s (pid %s%s)', coalesce(nullif(application_name, ''), usename), pid,
                               ', from ' || host(client_addr)) AS session
@@ -66,9 +67,8 @@ struct AbortCommand: Command {
         commandName: "abort",
         abstract: "Give up a move before its cutover: remove everything martlet made, and the copy.",
         discussion: """
-            Both servers are as they were before: what was on the target already stays. Not possible after a cutover: then \
-            the target's data \
-            are the only ones that are up to date.
+            Both servers are as they were before: what was on the target already stays. Not possible after a cutover, \
+            when the target's data are the only ones that are up to date, until a rollback.
 
             EXAMPLES
               martlet abort --source postgresql://app@old/shop \\
@@ -127,14 +127,15 @@ struct EndOfMove {
     func end(_ endpoints: Endpoints, directory: URL, _ asker: Asker) async throws -> [Cleanup.Removed] {
         let migration = try await asker.migration()
         try check(migration)
+        // With another source it is another move that would be ended; and where nobody runs it, nothing would be found to
+        // remove there, and the journal would forget what is left on its own.
+        try await withNeutralConnection(to: endpoints.source) { try Migration.check(migration, on: $0) }
         let removed = try await asker.ask(kind, Ask.Stop(dropsCopy: dropsCopy), as: [Cleanup.Removed].self)
         // The one that ran the move may have died between its answer and the end of its journal.
         if let removed, try await isGone(endpoints.target) { return removed }
         return try await withNeutralConnection(to: endpoints.target) { journal in
             let lease = try await Lease.take(of: migration.id, on: journal)
             return try await withNeutralConnection(to: endpoints.source) { source in
-                // Elsewhere nothing would be found to remove, and the journal would forget what is left here.
-                try Migration.check(migration, on: source)
                 try await lease.extend(to: source)
                 let cleanup = Cleanup(endpoints: endpoints, directory: directory)
                 return try await (removed ?? [])

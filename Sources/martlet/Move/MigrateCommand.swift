@@ -33,7 +33,7 @@ struct MigrateCommand: Command {
 
     @Option(
         help: ArgumentHelp(
-            "Cut tables into parts of about this size, such as 4GB, so that martlet work can share them (default: only one that is most of the database, into --jobs parts).",
+            "Cut tables into parts of about this size, such as 4GB, so that martlet work can share them (default: only those of more than 0.6/jobs of all bytes, into --jobs parts).",
             valueName: "size"
         )
     )

@@ -1,4 +1,5 @@
 import Catalog
+import Cluster
 import Foundation
 import Postgres
 import TestSupport
@@ -79,6 +80,36 @@ struct FenceTests {
                 let tables = try Schema(server).tables.filter { $0.name.schema == "public" }
                 try await Fence(tables: tables, side: .source).raise(on: server, journal: server) {}
                 try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2))) func `a fence does not wait for the end of autovacuum`() async throws {
+        // One that is told to rest after every page takes minutes.
+        let settings = [
+            "autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1",
+        ]
+        try await withServer(ServerConfiguration(settings: settings)) { own in
+            let place = own.connection()
+            try await execute(
+                place,
+                """
+                CREATE TABLE busy (id int PRIMARY KEY, v text)
+                    WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+                INSERT INTO busy SELECT n, repeat('x', 500) FROM generate_series(1, 20000) AS n
+                """
+            )
+            try await execute(place, "DELETE FROM busy WHERE id % 2 = 0")
+            try await eventually("autovacuum is at work", within: .seconds(60)) {
+                try await ask(place, "SELECT EXISTS (SELECT FROM pg_stat_progress_vacuum)") == "t"
+            }
+            try await withConnection(to: place) { server in
+                try await Journal.create(Self.migration, on: server)
+                let tables = try Schema(server).tables.filter { $0.name.schema == "public" }
+                try await Fence(tables: tables, side: .source).raise(on: server, journal: server) {}
+                try await withConnection(to: place) { writer in
+                    _ = #expect(throws: PostgresError.self) { try writer.execute("DELETE FROM busy") }
+                }
             }
         }
     }
