@@ -103,9 +103,10 @@ public struct Blocker: Sendable, Hashable, Codable {
     public static func ofSlots(_ connection: Connection) throws(PostgresError) -> [Blocker] {
         let rows = try connection.query(
             """
-            SELECT pid, format('pid %s, application "%s", %s', pid, application_name,
-                               coalesce(format('%s for %s s', state, extract(epoch FROM now() - xact_start)::int),
-                                        'of user ' || coalesce(usename, '?'))) AS description,
+            SELECT pid,
+                   CASE WHEN xact_start IS NULL THEN format('pid %s of user "%s"', pid, usename)
+                        ELSE format('pid %s, application "%s", %s for %s s', pid, application_name, state,
+                                    extract(epoch FROM now() - xact_start)::int) END AS description,
                    extract(epoch FROM now() - xact_start)::int AS age
               FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
             UNION ALL
