@@ -40,6 +40,31 @@ struct SwitchEndTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(5)))
+    func `a table that was made anew on the new server is in the way of a rollback, also after a restart`() async throws
+    {
+        try await withMove(of: Self.table) { move in
+            let first = try await move.run("migrate") { process in
+                try await move.untilFollowing(process)
+                try await move.must("cutover")
+                try await execute(
+                    move.target,
+                    "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)"
+                )
+                kill(process, SIGTERM)
+            }
+            #expect(first.status == 130, "\(first.error)")
+            let second = try await move.run("migrate") { _ in
+                try await move.untilWaiting(in: "reversing")
+                let refused = try await move.run("rollback")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains(#"table "public.t" was dropped and made anew"#), "\(refused.error)")
+                try await move.must("finish")
+            }
+            #expect(second.status == 0, "\(second.error)")
+        }
+    }
+
     /// To drop a trigger takes a lock that who only reads is in the way of.
     @Test(.timeLimit(.minutes(5)))
     func `a cutover is undone beside a long report, and the next one succeeds beside it`() async throws {

@@ -11,10 +11,8 @@ extension Crossing {
         crossing.present = try await withNeutralConnection(to: left) { try Self.tables(on: $0) }
         crossing.selection =
             direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()
-        if direction == .forward {
-            let loads = try await withNeutralConnection(to: entered) { try Journal.loads(on: $0) }
-            crossing.known.formUnion(loads.map(\.table))
-        }
+        let loads = try await withNeutralConnection(to: run.endpoints.target) { try Journal.loads(on: $0) }
+        crossing.known.formUnion(loads.map { crossing.leftName($0.table) })
         return crossing
     }
 

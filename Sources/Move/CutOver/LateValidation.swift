@@ -47,9 +47,14 @@ final class LateValidation: Sendable {
             defer { group.cancelAll() }
             group.addTask {
                 let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
-                let left = try await cleanup.remove(object)
-                if let left { run.monitor.event(left) }
-                return true
+                do {
+                    let left = try await cleanup.remove(object)
+                    if let left { run.monitor.event(left) }
+                    return true
+                } catch let error as PostgresError where error.isTransient {
+                    // Somebody holds on to the table; it is tried again.
+                    return false
+                }
             }
             group.addTask {
                 while self.state.withLock({ $0.isWanted }) { try await Task.sleep(for: .milliseconds(50)) }

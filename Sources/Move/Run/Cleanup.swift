@@ -145,7 +145,7 @@ public struct Cleanup: Sendable {
         case "slot", Crossing.reverseSlotKind:
             try server.execute(object.undo)
         case ForeignKeysAside.validationKind:
-            return try validate(object, on: server)
+            return try await validate(object, on: server)
         case SourceObjects.identityKind:
             return try await undoIdentity(object, on: server)
         default:
@@ -154,12 +154,18 @@ public struct Cleanup: Sendable {
         return nil
     }
 
-    /// It may take long, and waits for nobody who writes; so it is not given up when a lock is not got at once.
-    private func validate(_ object: Journal.Object, on server: Connection) throws(PostgresError) -> String? {
+    /// To validate may take long, and keeps nobody waiting who writes, so it waits for its lock. What is added to a partitioned
+    /// table, whose partitions have it already, takes a moment, but does: so its lock is asked for a moment at a time.
+    private func validate(_ object: Journal.Object, on server: Connection) async throws -> String? {
         do {
-            try server.execute(object.undo)
+            guard object.undo.text.contains(" ADD CONSTRAINT ") else {
+                try server.execute(object.undo)
+                return nil
+            }
+            let gate = Gate(lockTimeout: .milliseconds(250), attempts: 20, pause: .milliseconds(250))
+            try await gate.pass(server) { try server.execute(object.undo) }
             return nil
-        } catch  where error.sqlState == "23503" {
+        } catch let error as PostgresError where error.sqlState == "23503" {
             return "foreign key \(object.name) stays NOT VALID: \(error.detail ?? error.message)"
         }
     }

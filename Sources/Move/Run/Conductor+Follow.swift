@@ -47,7 +47,7 @@ extension Conductor {
                 as: LSN.self
             )
         }
-        let plan = run.reversePlan(selection, start: start ?? .zero)
+        let plan = run.reversePlan(selection, start: start ?? .zero, members: try await reverseMembers())
         let schema = try await withNeutralConnection(to: run.endpoints.source) { try Schema($0) }
         let crossing = Crossing(run: run, direction: .reverse, plan: plan, selection: selection)
         try await dropSlots(kind: "slot")
@@ -168,7 +168,7 @@ extension Conductor {
     ) async throws {
         let run = run
         let (selection, schema) = (crossed.reverseSelection, crossed.reverseSchema)
-        let plan = run.reversePlan(selection, start: crossed.reverseStart)
+        let plan = run.reversePlan(selection, start: crossed.reverseStart, members: try await reverseMembers())
         try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) { follower in
             var report = crossed.report
             follower.release()
@@ -183,6 +183,12 @@ extension Conductor {
                 }
             }
             try await body(report)
+        }
+    }
+
+    private func reverseMembers() async throws -> Set<UInt32> {
+        try await withNeutralConnection(to: run.endpoints.target) { server in
+            try SourceObjects.published(by: run.names.publication, on: server)
         }
     }
 

@@ -83,7 +83,10 @@ struct Run: Sendable {
     }
 
     /// The stream from the target back to the source, in the order of its transactions.
-    func reversePlan(_ selection: Selection, start: LSN) -> FollowPlan {
+    ///
+    /// `members`: the tables of its publication, which one that was made since under an old name is not among.
+    func reversePlan(_ selection: Selection, start: LSN, members: Set<UInt32>) -> FollowPlan {
+        let published = selection.published.filter { members.contains($0.oid) }
         var plan = FollowPlan(
             source: endpoints.target,
             target: endpoints.source,
@@ -92,7 +95,7 @@ struct Run: Sendable {
             stream: "reverse",
             start: start,
             // All of their changes count, those too that a table which stands still has not got yet.
-            tables: Dictionary(uniqueKeysWithValues: selection.published.map { ($0.oid, (lane: 0, watermark: .zero)) }),
+            tables: Dictionary(uniqueKeysWithValues: published.map { ($0.oid, (lane: 0, watermark: .zero)) }),
             referenced: Set(selection.schema.foreignKeys.map(\.referenced)),
             laneCount: 1,
             isBinary: selection.isBinary,
