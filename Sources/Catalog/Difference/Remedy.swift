@@ -50,8 +50,8 @@ struct Remedy {
             let comment: SQL = difference.source.map { "\(literal: $0)" } ?? "NULL"
             let text = comment.text.hasPrefix(" ") ? String(comment.text.dropFirst()) : comment.text
             return ["COMMENT ON \(commented(difference)) IS \(text)"]
-        case let property? where property.hasPrefix("privileges of "):
-            return privileges(difference, of: String(property.dropFirst("privileges of ".count)))
+        case let property? where property.begins(with: "privileges of "):
+            return privileges(difference, of: property.rest(after: "privileges of ") ?? "")
         case "version" where difference.kind == "extension":
             guard let version = difference.source else { return [] }
             let literal: SQL = "\(literal: version)"

@@ -1,3 +1,5 @@
+import Postgres
+
 /// One thing in which the definitions of two databases differ.
 ///
 /// Written as JSON it is meant for programs: its keys do not change.
@@ -31,8 +33,7 @@ public struct SchemaDifference: Codable, Sendable, Hashable {
     var roles: [String] {
         guard let source else { return [] }
         if property == "owner" { return [source] }
-        guard let property, property.hasPrefix("privileges of ") else { return [] }
-        let role = String(property.dropFirst("privileges of ".count))
+        guard let role = property?.rest(after: "privileges of ") else { return [] }
         return ["PUBLIC", "the owner"].contains(role) ? [] : [role]
     }
 }

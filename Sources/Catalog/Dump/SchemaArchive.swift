@@ -61,9 +61,9 @@ public struct SchemaArchive: Sendable {
 
         /// What it is.
         public var kind: Kind {
-            if description.hasPrefix("SCHEMA - ") { return .schema }
-            if description.hasPrefix("ACL ") { return .privileges }
-            return description.hasPrefix("DEFAULT ACL ") ? .defaultPrivileges : .other
+            if description.begins(with: "SCHEMA - ") { return .schema }
+            if description.begins(with: "ACL ") { return .privileges }
+            return description.begins(with: "DEFAULT ACL ") ? .defaultPrivileges : .other
         }
 
         /// Whether it is a schema, or what is granted on one; of this name or, without one, of any.
@@ -71,7 +71,7 @@ public struct SchemaArchive: Sendable {
         /// The owner, who comes last, may be missing, and is looked at by nobody.
         public func isOfSchema(_ name: String? = nil) -> Bool {
             let starts = ["SCHEMA - ", "ACL - SCHEMA "].map { $0 + (name.map { $0 + " " } ?? "") }
-            return starts.contains { description.hasPrefix($0) }
+            return starts.contains { description.begins(with: $0) }
         }
     }
 
@@ -147,7 +147,7 @@ public struct SchemaArchive: Sendable {
         let gone = entries.filter { places[$0.catalog]?.contains($0.oid) == true }
         let numbers = Set(gone.map(\.id))
         return leavingOut { entry in
-            let isPart = entry.oid == 0 || entry.description.hasPrefix("PUBLICATION TABLE")
+            let isPart = entry.oid == 0 || entry.description.begins(with: "PUBLICATION TABLE")
             return numbers.contains(entry.id) || isPart && !numbers.isDisjoint(with: entry.needs)
         }
     }
@@ -172,7 +172,7 @@ public struct SchemaArchive: Sendable {
     public func isOfPublicSchema(_ entry: Entry) -> Bool {
         // It has this OID in every database.
         guard entry.kind != .schema else { return entry.oid == 2200 }
-        guard entry.isOfSchema("public") || entry.description.hasPrefix("COMMENT - SCHEMA public ") else {
+        guard entry.isOfSchema("public") || entry.description.begins(with: "COMMENT - SCHEMA public ") else {
             return false
         }
         return !entries.contains { $0.kind == .schema && $0.oid != 2200 && entry.needs.contains($0.id) }

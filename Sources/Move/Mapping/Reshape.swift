@@ -112,11 +112,11 @@ struct Reshape: Sendable {
 
     /// Whether a definition is a privilege or a comment on a column that is not there: `ACL public COLUMN orders.note`.
     func isOfRemovedColumn(_ entry: SchemaArchive.Entry) -> Bool {
-        guard entry.description.contains(" COLUMN ") else { return false }
+        guard entry.description.holds(" COLUMN ") else { return false }
         return selection.mapped.values.contains { mapped in
             let name = mapped.map.source
             return mapped.map.left.contains {
-                entry.description.contains(" \(name.schema) COLUMN \(name.name).\($0.name) ")
+                entry.description.holds(" \(name.schema) COLUMN \(name.name).\($0.name) ")
             }
         }
     }

@@ -48,7 +48,7 @@ struct Expectations {
         if let reason = rights?.reason(for: finding) { return .askedFor(reason) }
         switch difference.property {
         case "owner" where options?.schema.keepsOwners == false: return .askedFor("--no-owner")
-        case let property? where property.hasPrefix("privileges of ") && options?.schema.keepsPrivileges == false:
+        case let property? where property.begins(with: "privileges of ") && options?.schema.keepsPrivileges == false:
             return .askedFor("--no-privileges")
         case "position": return positionAnswer(difference)
         case "enabled" where setAside.contains("\(difference.kind) \(Self.plain(difference.name))"):
@@ -57,7 +57,7 @@ struct Expectations {
             return .askedFor("tablespaces that the target does not have")
         case "replica identity" where identities.contains(Self.plain(difference.name)):
             return .askedFor("replica identities that last as long as the move")
-        case "owned by" where excluded.contains { difference.source?.hasPrefix($0 + ".") == true }:
+        case "owned by" where excluded.contains { difference.source?.begins(with: $0 + ".") == true }:
             return .askedFor("left out with --include or --exclude")
         case "version"
         where difference.kind == "extension" && difference.target != nil

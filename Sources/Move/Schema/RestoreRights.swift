@@ -55,8 +55,8 @@ struct RestoreRights: Sendable {
         return archive.leavingOutForeignPrivileges().leavingOut(leftOut).leavingOut { entry in
             // Whose it is, is not ours to say; what is granted on it is, when it is ours.
             if archive.isOfPublicSchema(entry) { return entry.kind == .schema || !ownsPublic }
-            if entry.description.hasPrefix("SECURITY LABEL ") { return leavesOutLabels }
-            return foreignExtensions.contains { entry.description.hasPrefix("COMMENT - EXTENSION \($0) ") }
+            if entry.description.begins(with: "SECURITY LABEL ") { return leavesOutLabels }
+            return foreignExtensions.contains { entry.description.begins(with: "COMMENT - EXTENSION \($0) ") }
         }
     }
 
@@ -108,13 +108,13 @@ extension RestoreRights {
             return "left out, because the target's role cannot make it"
         }
         guard let property = difference.property else { return nil }
-        if property.hasPrefix("security label of "), leavesOutLabels {
+        if property.begins(with: "security label of "), leavesOutLabels {
             return "left out, because the target's role cannot make it"
         }
         if difference.kind == "schema", difference.name == "public", property == "owner" || !ownsPublic {
             return "schema public is not the target's role's to change"
         }
-        if property.hasPrefix("privileges of "),
+        if property.begins(with: "privileges of "),
             Self.privileges(in: difference.source) == Self.privileges(in: difference.target)
         {
             return "granted by another role than on the source"

@@ -302,8 +302,10 @@ struct SchemaSteps: Sendable {
         // The catalogs pg_class and pg_constraint.
         if entry.catalog == 1259 { return indexes.contains(entry.oid) }
         // A NOT NULL constraint that was never validated is an entry of the same kind, and made here.
-        if entry.catalog == 2606, entry.description.hasPrefix("CONSTRAINT ") { return constraints.contains(entry.oid) }
-        return ["FK CONSTRAINT ", "INDEX ATTACH "].contains { entry.description.hasPrefix($0) }
+        if entry.catalog == 2606, entry.description.begins(with: "CONSTRAINT ") {
+            return constraints.contains(entry.oid)
+        }
+        return ["FK CONSTRAINT ", "INDEX ATTACH "].contains { entry.description.begins(with: $0) }
     }
 
     /// The OIDs of our own publication and its members, which are not part of the application.

@@ -93,4 +93,18 @@ struct DefinitionTests {
         let wrong = try await program.run(["verify", "--schema", "--strict"] + ends)
         #expect(wrong.status == 64)
     }
+
+    /// To Swift the space before such a name and its first accent are one character, which is no space.
+    @Test(.timeLimit(.minutes(5)))
+    func `names that begin with an accent are told from what stands before them`() async throws {
+        let name = "\u{301}n"
+        let (schema, table) = (Identifier(name), QualifiedName(schema: name, name: name))
+        let definitions: SQL = """
+            CREATE SCHEMA \(schema); CREATE TABLE \(table) (id int PRIMARY KEY, other int CONSTRAINT \(schema) REFERENCES \(table))
+            """
+        try await withMove(of: definitions) { move in
+            try await move.must("migrate", "--once")
+            try await move.must("verify", "--schema")
+        }
+    }
 }
