@@ -154,8 +154,10 @@ public struct Cleanup: Sendable {
         return nil
     }
 
-    /// To validate may take long, and keeps nobody waiting who writes, so it waits for its lock. What is added to a partitioned
-    /// table, whose partitions have it already, takes a moment, but does: so its lock is asked for a moment at a time.
+    /// Validates a foreign key; returns what had to be left, for people.
+    ///
+    /// That may take long, and keeps nobody waiting who writes, so it waits for its lock. To add one to a partitioned table,
+    /// whose partitions have it already, takes a moment, but does: so that lock is asked for a moment at a time.
     private func validate(_ object: Journal.Object, on server: Connection) async throws -> String? {
         do {
             guard object.undo.text.contains(" ADD CONSTRAINT ") else {
