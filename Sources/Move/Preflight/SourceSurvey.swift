@@ -46,6 +46,8 @@ struct SourceSurvey: Sendable {
     struct Extension: Sendable, Hashable {
         let name: String
         let installed: String?
+        /// The schema that it is installed in, quoted where that is needed.
+        var schema: String?
         let available: String?
         let needsSuperuser: Bool
     }
@@ -178,6 +180,7 @@ struct SourceSurvey: Sendable {
             Extension(
                 name: try row("name"),
                 installed: try row.optional("installed"),
+                schema: try row.optional("schema"),
                 available: try row.optional("available"),
                 needsSuperuser: try row("needs_superuser")
             )

@@ -174,6 +174,20 @@ extension TargetChecks {
         let there = Dictionary(target.map { ($0.name, $0) }) { first, _ in first }
         let used = source.filter { $0.installed != nil }.map(\.name)
         var findings = used.filter { there[$0] == nil }.map { missing($0, check: check, major: major) }
+        findings += source.compactMap { one in
+            guard let wanted = one.schema, let present = there[one.name]?.schema, wanted != present else { return nil }
+            return Finding(
+                check,
+                .blocker,
+                "extension \"\(one.name)\" is in schema \(present) on the target, and in \(wanted) on the source",
+                detail: "Functions and views that name its objects with their schema would not find them.",
+                remedy: [
+                    "CREATE SCHEMA IF NOT EXISTS \(wanted);",
+                    "ALTER EXTENSION \(Identifier(one.name).quoted) SET SCHEMA \(wanted);",
+                ]
+            )
+        }
+        let schemas = Dictionary(source.map { ($0.name, $0.schema ?? "public") }) { first, _ in first }
         let locked = used.filter { denied.contains($0) }
         if !locked.isEmpty {
             findings.append(
@@ -183,7 +197,11 @@ extension TargetChecks {
                     "only a superuser can create \(Finding.count(locked.count, "extension"))",
                     detail:
                         "It was tried, and refused. Let a superuser do it beforehand, or whom the provider lets do it.",
-                    remedy: locked.map { "CREATE EXTENSION \(Identifier($0).quoted);" }
+                    remedy: locked.map { name in
+                        let schema = schemas[name] ?? "public"
+                        return
+                            "CREATE SCHEMA IF NOT EXISTS \(schema); CREATE EXTENSION \(Identifier(name).quoted) SCHEMA \(schema);"
+                    }
                 )
             )
         }

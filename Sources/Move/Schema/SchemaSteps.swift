@@ -27,6 +27,7 @@ struct SchemaSteps: Sendable {
             attributes: [.posixPermissions: 0o700]
         )
         let rights = try await RestoreRights.read(endpoints)
+        let there = try await schemasOnTarget()
         let archive = rights.archive(
             try await SchemaArchive.dump(
                 endpoints.source,
@@ -37,7 +38,7 @@ struct SchemaSteps: Sendable {
                 with: programs,
                 to: archiveFile
             )
-        )
+        ).leavingOut { $0.kind == .schema && there.contains($0.oid) }
         let tables = rights.pieces(.preData, of: archive, size: Self.mostEntries)
         let reshape = Reshape(selection: selection)
         let keys = foreignKeys(selection).map { Self.addition(of: $1, to: $0) }
@@ -133,6 +134,24 @@ struct SchemaSteps: Sendable {
             """
         ).map { row throws(PostgresError) in try row("name", as: String.self) }
         return try target.query("SELECT FROM pg_tablespace WHERE spcname = ANY ($1::text[])", used).count == used.count
+    }
+
+    /// The OIDs on the source of schemas that the target has already: an operator has made them, or they are an extension's,
+    /// which stays when a move is given up.
+    private func schemasOnTarget() async throws -> Set<UInt32> {
+        let names = try await withNeutralConnection(to: endpoints.target) { target in
+            try target.query(
+                """
+                SELECT nspname FROM pg_namespace
+                 WHERE oid IN (SELECT extnamespace FROM pg_extension)
+                    OR oid IN (SELECT oid FROM martlet.before WHERE catalog = 'pg_namespace'::regclass)
+                """
+            ).map { row throws(PostgresError) in try row("nspname", as: String.self) }
+        }
+        return try await withNeutralConnection(to: endpoints.source) { source in
+            let rows = try source.query("SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[])", names)
+            return Set(try rows.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
+        }
     }
 
     /// What the dump does not say of schema `public`.

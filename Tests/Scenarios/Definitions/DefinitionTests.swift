@@ -107,4 +107,32 @@ struct DefinitionTests {
             try await move.must("verify", "--schema")
         }
     }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `an extension in a schema of its own is no obstacle to a second try`() async throws {
+        let definitions: SQL = """
+            CREATE SCHEMA "Ext"; COMMENT ON SCHEMA "Ext" IS 'ours'; CREATE EXTENSION hstore SCHEMA "Ext";
+            CREATE TABLE t (id int PRIMARY KEY, h "Ext".hstore)
+            """
+        try await withMove(of: definitions) { move in
+            try await move.follow(then: .abort) {}
+            try await move.must("migrate", "--once")
+            try await move.must("verify", "--schema")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `an extension in another schema than on the source is told of before the move`() async throws {
+        try await withMove(
+            of: "CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE TABLE t (id int PRIMARY KEY)"
+        ) {
+            move in
+            try await execute(move.target, "CREATE EXTENSION hstore SCHEMA public")
+            let refused = try await move.run("migrate", ["--once"])
+            #expect(refused.status == 2, "\(refused.error)")
+            #expect(refused.error.contains(#"ALTER EXTENSION "hstore" SET SCHEMA ext;"#), "\(refused.error)")
+            try await execute(move.target, #"CREATE SCHEMA ext; ALTER EXTENSION "hstore" SET SCHEMA ext"#)
+            try await move.must("migrate", "--once")
+        }
+    }
 }
