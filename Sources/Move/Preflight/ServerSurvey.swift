@@ -158,6 +158,7 @@ enum PreflightSQL {
     static let targetRoles = text(PackageResources.preflight_target_roles_sql)
     static let occupants = text(PackageResources.preflight_occupants_sql)
     static let settings = text(PackageResources.preflight_settings_sql)
+    static let defaultPrivileges = text(PackageResources.preflight_default_privileges_sql)
     static let names = text(PackageResources.preflight_names_sql)
 
     private static func text(_ bytes: [UInt8]) -> SQL {

@@ -80,6 +80,20 @@ extension TargetChecks {
         )
     }
 
+    /// A dump grants what differs from PostgreSQL's own defaults, and knows nothing of those of the target.
+    var defaultPrivileges: Finding? {
+        guard target.migration == nil, !target.defaultPrivilegeRevokes.isEmpty else { return nil }
+        return Finding(
+            "target.default_privileges",
+            .warning,
+            "default privileges of role \"\(server.role)\" on the target give others rights on all that is moved",
+            detail:
+                "On the source they may not have them. To keep rights as they are there, take the defaults back before the "
+                + "move, and give them again after it:",
+            remedy: target.defaultPrivilegeRevokes
+        )
+    }
+
     var closedTablespaces: Finding? {
         let closed = source.names(of: "tablespace").filter { target.closedTablespaces.contains(Identifier($0)) }
         guard !closed.isEmpty else { return nil }

@@ -34,7 +34,9 @@ struct TargetChecks {
         }
         findings += [maxWAL, minimalLog, logCompression].compactMap(\.self) + extensions + extensionVersions + [roles]
         findings += ownerRights
-        findings += [icu, forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(\.self)
+        findings += [defaultPrivileges, icu, forcedRowSecurity, tablespaces, closedTablespaces, compression].compactMap(
+            \.self
+        )
         return findings + ownersWithoutRoom + privileged
     }
 

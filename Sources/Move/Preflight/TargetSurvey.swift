@@ -22,6 +22,8 @@ struct TargetSurvey: Sendable {
     let closedTablespaces: Set<Identifier>
     let collations: Set<Identifier>
     let settings: [DatabaseSetting]
+    /// Takes back what default privileges would give others on all that our role makes.
+    let defaultPrivilegeRevokes: [String]
     let denials: [Probe.Attempt: PostgresError]
     /// Why what only a superuser can make by nature cannot be made.
     let privilegeDenials: [PrivilegedObject.Need: PostgresError]
@@ -67,6 +69,10 @@ struct TargetSurvey: Sendable {
             closedTablespaces: names["closed tablespace"] ?? [],
             collations: names["collation"] ?? [],
             settings: try DatabaseSetting.readAll(connection),
+            defaultPrivilegeRevokes: try connection.query(PreflightSQL.defaultPrivileges).map {
+                row throws(PostgresError) in
+                try row("revoke")
+            },
             denials: server.isStandby ? [:] : try Probe.denials(of: Probe.Attempt.onTarget, on: connection),
             privilegeDenials: canTry ? try PrivilegedObject.Need.denials(of: source.needs, on: connection) : [:],
             extensionDenials: canTry ? try denials(of: source.extensions, among: extensions, on: connection) : [:],

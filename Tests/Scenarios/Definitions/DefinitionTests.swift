@@ -135,4 +135,19 @@ struct DefinitionTests {
             try await move.must("migrate", "--once")
         }
     }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `default privileges of the target are told of, with what takes them back`() async throws {
+        try await withMove(of: "CREATE TABLE secret (id int PRIMARY KEY); REVOKE ALL ON secret FROM PUBLIC") { move in
+            try await execute(move.target, "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO PUBLIC")
+            let told = try await move.run("assess")
+            let text = told.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            let revoke = try #require(
+                text.firstMatch(of: /ALTER DEFAULT PRIVILEGES FOR ROLE [^;]* REVOKE ALL ON TABLES FROM PUBLIC;/)
+            )
+            try await execute(move.target, SQL(trusting: String(revoke.output)))
+            let mended = try await move.run("assess")
+            #expect(!mended.output.contains("default privileges"), "\(mended.output)")
+        }
+    }
 }
