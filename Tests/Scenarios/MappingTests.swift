@@ -223,6 +223,28 @@ struct MappingTests {
         }
     }
 
+    /// A rule that names a column does not find it under another name.
+    @Test(.timeLimit(.minutes(5)))
+    func `a masked column that is renamed meanwhile does not arrive in the clear`() async throws {
+        let file = Self.file(Self.rule(2, "column", table: "customer", column: "mail", #""data-masking-hash-mask""#))
+        try await Self.withMapping(file, of: Self.shop) { move, options in
+            let first = try await move.run("migrate", options) { process in
+                try await move.untilFollowing(process)
+                kill(process, SIGTERM)
+            }
+            #expect(first.status == 130, "\(first.error)")
+            try await execute(move.source, "ALTER TABLE sales.customer RENAME mail TO letters")
+            let refused = try await move.run("migrate", options)
+            #expect(refused.status == 1)
+            #expect(
+                refused.error.contains(#"rule 2 ("r2") of the mapping is about nothing any more"#),
+                "\(refused.error)"
+            )
+            try await execute(move.source, "ALTER TABLE sales.customer RENAME letters TO mail")
+            try await move.follow(options) { try await move.mustBeEqual() }
+        }
+    }
+
     @Test(.timeLimit(.minutes(5)))
     func `assess tells what becomes of every table, and what cannot be done`() async throws {
         let file = Self.file(

@@ -71,6 +71,15 @@ struct MappingRule: Sendable, Hashable {
         }
     }
 
+    /// Whether it keeps values from the target.
+    var withholds: Bool {
+        switch action {
+        case .mask, .removeColumn, .exclude: true
+        case .include(let filters, _): !filters.isEmpty
+        default: false
+        }
+    }
+
     /// How messages call it.
     var title: String { name.isEmpty || name == String(id) ? "rule \(id)" : "rule \(id) (\"\(name)\")" }
 }

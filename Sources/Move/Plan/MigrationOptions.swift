@@ -27,6 +27,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     public var sessionRoles: SessionRoles
     /// What a mapping file says; nil moves tables as they are.
     public var mapping: TableMapping?
+    /// The rules of the mapping that were about something when the move began.
+    var usedRules: Set<Int>?
 
     /// The defaults.
     public init() {

@@ -28,6 +28,9 @@ struct Selection: Sendable {
         }
         let database = MappedDatabase(mapping, schema)
         if let problem = database.problems.first { throw problem.error }
+        if let rule = database.unused.first(where: { $0.withholds && options.usedRules?.contains($0.id) == true }) {
+            throw Self.lost(rule)
+        }
         let dependents = try Dependent.readAll(ofColumns: database.removedColumns(of: schema), connection)
         if let problem = MappedDatabase.problem(with: dependents) { throw problem.error }
         let chosen = schema.tables.filter { schema.selects($0, filter) && database.tables[$0.oid] != nil }
@@ -37,6 +40,19 @@ struct Selection: Sendable {
             mapped: database.tables,
             maps: database.maps,
             columnDependents: dependents
+        )
+    }
+
+    /// A rule keeps its pattern when a table or a column is renamed: what it withheld would arrive as it is.
+    private static func lost(_ rule: MappingRule) -> PostgresError {
+        PostgresError(
+            "\(rule.title) of the mapping is about nothing any more that is on the source",
+            detail:
+                "It masks, removes or filters, and what it was about when the move began has another name now, or is gone. "
+                + "Its values could arrive on the target as they are.",
+            hint:
+                "Give the table or the column its old name again (or add a column of that name, when it was dropped), then run "
+                + "the same command; or begin again with another mapping: martlet abort, martlet migrate."
         )
     }
 

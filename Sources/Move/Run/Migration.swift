@@ -219,6 +219,7 @@ public struct Migration: Sendable {
         var options = options
         // A copy that follows nothing writes to tables before they have triggers.
         if !options.isOnce { options.sessionRoles = try SessionRoles.allowed(source: source, target: journal) }
+        if let mapping = options.mapping { options.usedRules = try MappedDatabase(mapping, Schema(source)).used }
         let migration = Journal.Migration(
             id: Names.newID(),
             phase: Phase.planned.rawValue,
