@@ -191,7 +191,8 @@ public enum Journal {
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_locks
                      WHERE relation = 'martlet.migration'::regclass
-                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode IN ('RowExclusiveLock', 'RowShareLock')
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                       AND mode IN ('RowExclusiveLock', 'RowShareLock')
                        AND pid <> pg_backend_pid()
                     """
                 )

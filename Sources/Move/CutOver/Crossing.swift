@@ -93,7 +93,8 @@ struct Crossing: Sendable {
             crossed = try await crossing.prepareWayBack(report, objects, ask, journal)
             run.monitor.isSwitching = true
             try conductor.enter(direction == .forward ? .cuttingOver : .rollingBack, on: journal)
-        } catch let error as PostgresError where !error.isConnectionLoss {
+        } catch  where (error as? PostgresError)?.isConnectionLoss != true {
+            let failure = error
             // No fence is up yet. Nobody reads the slot until the next try, which makes one of its own.
             follower.stopListening()
             try await withoutCancellation { [direction] in
@@ -102,7 +103,7 @@ struct Crossing: Sendable {
                 if direction == .forward { try await conductor.dropSlots(kind: Self.reverseSlotKind) }
             }
             run.monitor.isSwitching = false
-            throw error
+            throw failure
         }
         do {
             run.monitor.activity("stopping writers")

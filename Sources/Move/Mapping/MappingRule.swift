@@ -71,10 +71,10 @@ struct MappingRule: Sendable, Hashable {
         }
     }
 
-    /// Whether it keeps values from the target.
+    /// Whether it keeps values of tables that are moved from the target.
     var withholds: Bool {
         switch action {
-        case .mask, .removeColumn, .exclude: true
+        case .mask, .removeColumn: true
         case .include(let filters, _): !filters.isEmpty
         default: false
         }

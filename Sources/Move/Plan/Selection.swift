@@ -51,7 +51,7 @@ struct Selection: Sendable {
                 "It masks, removes or filters, and what it was about when the move began has another name now, or is gone. "
                 + "Its values could arrive on the target as they are.",
             hint:
-                "Give the table or the column its old name again (or add a column of that name, when it was dropped), then run "
+                "Give the table or the column its old name again (or add an empty one of that name, when it was dropped), then run "
                 + "the same command; or begin again with another mapping: martlet abort, martlet migrate."
         )
     }

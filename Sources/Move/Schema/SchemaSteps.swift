@@ -149,7 +149,11 @@ struct SchemaSteps: Sendable {
             ).map { row throws(PostgresError) in try row("nspname", as: String.self) }
         }
         return try await withNeutralConnection(to: endpoints.source) { source in
-            let rows = try source.query("SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[])", names)
+            // The entry of the public schema that every database has does not make it, and gives it its owner.
+            let rows = try source.query(
+                "SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[]) AND oid <> 2200",
+                names
+            )
             return Set(try rows.map { row throws(PostgresError) in try row("oid", as: UInt32.self) })
         }
     }
@@ -303,7 +307,15 @@ struct SchemaSteps: Sendable {
     private static func analyze(_ target: Connection) throws(PostgresError) {
         for row in try target.query(MoveSQL.unanalyzed, target.majorVersion >= 18) {
             let name = QualifiedName(schema: try row("nspname"), name: try row("relname"))
-            try target.execute("ANALYZE \(SQL(trusting: try row("only")))\(name)")
+            try target.execute("SAVEPOINT statistics")
+            do throws(PostgresError) {
+                try target.execute("ANALYZE \(SQL(trusting: try row("only")))\(name)")
+            } catch  where !error.isConnectionLoss && error != .cancelled {
+                // A foreign table among the partitions may be out of reach.
+                try target.execute("ROLLBACK TO SAVEPOINT statistics")
+                try Journal.note("table \"\(name)\" was not analyzed: \(error.message)", on: target)
+            }
+            try target.execute("RELEASE SAVEPOINT statistics")
         }
     }
 

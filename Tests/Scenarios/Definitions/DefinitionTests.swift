@@ -150,4 +150,23 @@ struct DefinitionTests {
             #expect(!mended.output.contains("default privileges"), "\(mended.output)")
         }
     }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `schema public keeps another owner, and a foreign partition out of reach does no harm`() async throws {
+        let definitions: SQL = """
+            ALTER SCHEMA public OWNER TO pg_monitor; CREATE EXTENSION postgres_fdw;
+            CREATE SERVER nowhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1');
+            CREATE TABLE parts (id int) PARTITION BY RANGE (id);
+            CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (9); INSERT INTO parts VALUES (1);
+            CREATE FOREIGN TABLE far PARTITION OF parts FOR VALUES FROM (9) TO (99) SERVER nowhere
+            """
+        try await withMove(of: definitions) { move in
+            try await move.must("migrate", "--once")
+            #expect(try await ask(move.target, "SELECT count(*) FROM low") == "1")
+            let told: SQL = "SELECT count(*) FROM martlet.event WHERE text LIKE '%parts\" was not analyzed%'"
+            #expect(try await ask(move.target, told) == "1")
+            let owner: SQL = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'"
+            #expect(try await ask(move.target, owner) == "pg_monitor")
+        }
+    }
 }
