@@ -72,10 +72,20 @@ extension Journal {
     }
 
     /// Decides that a request that was taken is carried out; false when it was withdrawn before.
-    public static func commit(_ request: Request, on connection: Connection) throws(PostgresError) -> Bool {
+    ///
+    /// `answer`: for what is done with the same transaction, so that it is answered even if nobody is left to do it.
+    public static func commit(
+        _ request: Request,
+        answer: Data? = nil,
+        on connection: Connection
+    ) throws(PostgresError) -> Bool {
         try !connection.query(
-            "UPDATE martlet.request SET state = 'committed' WHERE id = $1::bigint AND state = 'taken' RETURNING id",
-            request.id
+            """
+            UPDATE martlet.request SET state = 'committed', answer = $2::jsonb WHERE id = $1::bigint AND state = 'taken'
+            RETURNING id
+            """,
+            request.id,
+            answer.map { String(decoding: $0, as: UTF8.self) }
         ).isEmpty
     }
 
@@ -124,12 +134,14 @@ extension Journal {
         )
     }
 
-    /// Withdraws the requests that a martlet which died has taken, or that nobody waits for any more.
+    /// Withdraws the requests that a martlet which died has taken, or that nobody waits for any more; answers what was done.
     public static func dropRequests(on connection: Connection) throws(PostgresError) {
         try connection.execute(
             """
-            UPDATE martlet.request SET state = 'failed', answered = clock_timestamp(),
-                   answer = '{"message": "martlet was stopped before it could answer"}'
+            UPDATE martlet.request SET answered = clock_timestamp(),
+                   state = CASE WHEN state = 'committed' AND answer IS NOT NULL THEN 'done' ELSE 'failed' END,
+                   answer = CASE WHEN state = 'committed' AND answer IS NOT NULL THEN answer
+                                 ELSE '{"message": "martlet was stopped before it could answer"}' END
              WHERE state IN ('asked', 'taken', 'committed', 'withdrawn')
             """
         )

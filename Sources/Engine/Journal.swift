@@ -166,6 +166,41 @@ public enum Journal {
         ).isEmpty
     }
 
+    /// The transactions, as an `xid` of each server, since which large objects may have been changed there.
+    public struct EqualObjects: Sendable, Hashable {
+        /// On the source.
+        public var source: String
+        /// On the target.
+        public var target: String
+
+        /// Names both.
+        public init(source: String, target: String) {
+            (self.source, self.target) = (source, target)
+        }
+    }
+
+    /// Notes since when both servers have the same large objects.
+    public static func note(_ objects: EqualObjects, on connection: Connection) throws(PostgresError) {
+        try connection.query(
+            "UPDATE martlet.migration SET source_objects = $1::xid, target_objects = $2::xid",
+            objects.source,
+            objects.target
+        )
+    }
+
+    /// Since when both servers have the same large objects; nil before a cutover.
+    public static func equalObjects(on connection: Connection) throws(PostgresError) -> EqualObjects? {
+        let row = try connection.query(
+            """
+            SELECT source_objects::text AS source, target_objects::text AS target FROM martlet.migration
+             WHERE source_objects IS NOT NULL
+            """
+        ).first
+        return try row.map { row throws(PostgresError) in
+            EqualObjects(source: try row("source"), target: try row("target"))
+        }
+    }
+
     /// Runs `body` in a transaction while nobody else can change the phase, if the move is in this one; false if it is not.
     ///
     /// A session of ours that was broken off in the middle of a COMMIT may still hold the phase, or change it later: it is

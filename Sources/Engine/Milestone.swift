@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Points of a run at which a test may have this program killed or stopped, to see that another one can go on from there.
 ///
@@ -10,9 +11,11 @@ public enum Milestone {
         let variables = ProcessInfo.processInfo.environment
         if variables["MARTLET_DIE_AT"] == name() { kill(getpid(), SIGKILL) }
         guard variables["MARTLET_STOP_AT"] == name() else { return }
-        // Only once: whoever has woken it wants to see what it does then.
-        unsetenv("MARTLET_STOP_AT")
+        // Only once, by whichever thread is first: whoever has woken it wants to see what it does then.
+        guard !hasStopped.exchange(true, ordering: .relaxed) else { return }
         kill(getpid(), SIGSTOP)
         #endif
     }
+
+    private static let hasStopped = Atomic(false)
 }

@@ -110,7 +110,7 @@ struct CommandLineRun: Sendable {
     }
 }
 
-/// SIGINT and SIGTERM as a stream; the second one ends the program at once, and watchdogs clean up after it.
+/// SIGINT, SIGTERM and, unless `nohup` has it ignored, SIGHUP as a stream; the second one ends the program at once, and watchdogs clean up after it.
 private final class Signals: Sendable {
     let names: AsyncStream<String>
     private let sources: Mutex<[any DispatchSourceSignal]>
@@ -120,7 +120,10 @@ private final class Signals: Sendable {
         let count = Mutexed()
         self.names = names
         let queue = DispatchQueue(label: "martlet.signals")
-        let sources = [(SIGINT, "^C"), (SIGTERM, "SIGTERM")].map { number, name in
+        let numbers = [(SIGINT, "^C"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")].filter {
+            !Self.isIgnored($0.0) || $0.0 != SIGHUP
+        }
+        let sources = numbers.map { number, name in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
@@ -131,6 +134,13 @@ private final class Signals: Sendable {
             return source
         }
         self.sources = Mutex(sources)
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     private final class Mutexed: Sendable {

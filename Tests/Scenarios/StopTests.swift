@@ -6,15 +6,25 @@ import Testing
 
 /// Stops moves, and asks about them when nobody runs them.
 struct StopTests {
-    @Test(.timeLimit(.minutes(5)))
-    func `a move that was stopped says so everywhere`() async throws {
+    /// A terminal that is closed says SIGHUP, which whoever ran this with `nohup` has ignored.
+    private static let signals = signalIsIgnored(SIGHUP) ? [SIGINT] : [SIGINT, SIGHUP]
+
+    private static func signalIsIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    @Test(.timeLimit(.minutes(5)), arguments: signals)
+    func `a move that was stopped says so everywhere`(number: Int32) async throws {
         try await withServer { source in
             try await withServer { target in
                 try await withTemporaryDirectory { directory in
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.01)
                     try await execute(target.connection(), "CREATE DATABASE shop")
                     let move = TestMove(source: shop, target: target.connection(to: "shop"), directory: directory)
-                    try await stop(move)
+                    try await stop(move, by: number)
                     let verdict = try await move.run("verify")
                     #expect(verdict.error.contains("a move in phase \"following changes\" is stopped"))
                     try await startFromAnotherSource(move, source.connection())
@@ -60,10 +70,10 @@ struct StopTests {
         }
     }
 
-    private func stop(_ move: TestMove) async throws {
+    private func stop(_ move: TestMove, by number: Int32) async throws {
         let migration = try await move.run("migrate") { process in
             try await move.untilFollowing()
-            kill(process, SIGINT)
+            kill(process, number)
         }
         #expect(migration.status == 130)
         #expect(migration.error.contains("martlet: stopped; nothing is lost"))

@@ -121,6 +121,20 @@ extension Crossing {
         }
     }
 
+    /// What lets writers in on the old server, after a cutover: somebody has opened the fence, or taken it down.
+    func gapsOfFence() async throws -> [String] {
+        let tables = try await run.sourceSelection().tables
+        return try await withNeutralConnection(to: run.endpoints.source) { source in
+            guard try !Fence.isOpen(on: source) else {
+                return ["the fence on the old server was opened: writers are let in there"]
+            }
+            let fenced = Set(try Fence.tables(on: source))
+            return tables.map(\.name).filter { !fenced.contains($0) }.map {
+                "table \"\($0)\" of the old server has no trigger martlet_fence: writers are let in there"
+            }
+        }
+    }
+
     /// Tables that the other server lacks because they were made during the move.
     func newTables() async throws -> [QualifiedName] {
         let now = direction == .forward ? try await run.sourceSelection() : try await run.targetSelection()

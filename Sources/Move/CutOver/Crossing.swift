@@ -37,8 +37,8 @@ struct Crossing: Sendable {
         var reverseSchema: Schema
         /// What both servers hold, so that it need not be read behind the fence.
         var catalogs: Comparison.Catalogs
-        /// The large objects that were made equal before the fence.
-        var objects: LargeObjects.Mark
+        /// The large objects that were made equal before the fence; nil when the old server is in use, see ``OldServer``.
+        var objects: LargeObjects.Mark?
     }
 
     static let reverseSlotKind = "reverse slot"
@@ -76,7 +76,7 @@ struct Crossing: Sendable {
         try refuse(try await beginning.obstacles(ask, follower))
         var report = CutoverReport(direction: direction.rawValue)
         report.unlogged = unlogged
-        let objects: LargeObjects.Mark
+        let objects: LargeObjects.Mark?
         do {
             objects = try await report.measure("compare", isDowntime: false) {
                 try await beginning.approach(follower, ask, journal)
@@ -99,7 +99,7 @@ struct Crossing: Sendable {
             follower.stopListening()
             try await withoutCancellation { [direction] in
                 // The entry into the phase may have been done when it was cancelled.
-                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
+                try await undo(conductor)
                 if direction == .forward { try await conductor.dropSlots(kind: Self.reverseSlotKind) }
             }
             run.monitor.isSwitching = false
@@ -112,9 +112,7 @@ struct Crossing: Sendable {
         } catch {
             let failure = error
             follower.stopListening()
-            try await withoutCancellation {
-                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
-            }
+            try await withoutCancellation { try await undo(conductor) }
             // They were made to stand still behind the fence.
             follower.release()
             validation.resume()
@@ -122,6 +120,13 @@ struct Crossing: Sendable {
             run.monitor.isSwitching = false
             throw failure
         }
+    }
+
+    /// Lets writers in again: at once, also when the journal is out of reach, unless their triggers come first.
+    private func undo(_ conductor: Conductor) async throws {
+        guard direction == .forward else { return _ = try await conductor.undoRollback() }
+        if run.options.sessionRoles.source == .replica { try? await conductor.lowerFence(of: .source) }
+        _ = try await conductor.undoCutover()
     }
 
     private func refuse(_ obstacles: [String]) throws(PostgresError) {
@@ -178,7 +183,7 @@ struct Crossing: Sendable {
         _ follower: Follower,
         _ ask: Ask.Switch,
         _ journal: Connection
-    ) async throws -> LargeObjects.Mark {
+    ) async throws -> LargeObjects.Mark? {
         if ask.isSinceVerify, !follower.isListening {
             run.monitor.event("comparing everything: no earlier comparison counts any more")
         }
@@ -187,7 +192,7 @@ struct Crossing: Sendable {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
-        let objects = try await makeLargeObjectsEqual()
+        let objects = try await makeLargeObjectsEqual(journal)
         for round in 1...5 where follower.changedRows > 20_000 || round == 1 {
             run.monitor.activity("comparing what changed, round \(round)")
             try await verifyChanged(follower)
@@ -195,12 +200,17 @@ struct Crossing: Sendable {
         return objects
     }
 
-    private func makeLargeObjectsEqual() async throws -> LargeObjects.Mark {
+    private func makeLargeObjectsEqual(_ journal: Connection) async throws -> LargeObjects.Mark? {
         run.monitor.activity("comparing large objects")
+        let isInUse = try await oldServer.isInUse
         return try await withNeutralConnection(to: left) { server in
             try await withNeutralConnection(to: entered) { other in
                 let objects = run.largeObjects("copying large objects that have changed")
-                return try await run.throttle.whileUsed { try await objects.copy(from: server, to: other) }
+                return try await run.throttle.whileUsed {
+                    guard isInUse else { return try await objects.copy(from: server, to: other) }
+                    try await objects.bringBack(from: server, to: other, isFinal: false, journal: journal)
+                    return nil
+                }
             }
         }
     }
@@ -216,7 +226,7 @@ struct Crossing: Sendable {
     /// has little to read.
     private func prepareWayBack(
         _ report: CutoverReport,
-        _ objects: LargeObjects.Mark,
+        _ objects: LargeObjects.Mark?,
         _ ask: Ask.Switch,
         _ journal: Connection
     ) async throws -> Crossed {
@@ -318,10 +328,11 @@ struct Crossing: Sendable {
             side: direction.left,
             role: run.options.sessionRoles[direction.left]
         )
+        let shared = try await oldServer.sequencesInUse()
         try await withNeutralConnection(to: left, application: "martlet fence") { server in
             try server.keepEventTriggersQuiet()
             try await withNeutralConnection(to: entered, application: "martlet crossing") { other in
-                var sequences = try SequenceCopy(from: server, to: other, maps: selection.maps)
+                var sequences = try SequenceCopy(from: server, to: other, maps: selection.maps, shared: shared)
                 _ = try await crossed.report.measure("set sequences", isDowntime: false) { try sequences.setAll() }
                 var waited = Duration.zero
                 try await crossed.report.measure("put up the fence") {
@@ -342,8 +353,7 @@ struct Crossing: Sendable {
                     if let table = follower.standing.first { throw table.error }
                 }
                 crossed.report.sequences = try await crossed.report.measure("sequences and large objects") {
-                    let objects = LargeObjects(options: run.options.schema, jobs: run.options.jobs)
-                    try await objects.copy(from: server, to: other, since: crossed.objects)
+                    try await moveLargeObjects(since: crossed.objects, server, other, journal)
                     return try sequences.setAll()
                 }
                 let changed = follower.takeChangedKeys()
@@ -361,5 +371,20 @@ struct Crossing: Sendable {
                 crossed.reverseStart = try row?("lsn") ?? .zero
             }
         }
+    }
+
+    private func moveLargeObjects(
+        since mark: LargeObjects.Mark?,
+        _ server: Connection,
+        _ other: Connection,
+        _ journal: Connection
+    ) async throws {
+        let objects = LargeObjects(options: run.options.schema, jobs: run.options.jobs)
+        guard let mark else {
+            return try await objects.bringBack(from: server, to: other, isFinal: true, journal: journal)
+        }
+        try await objects.copy(from: server, to: other, since: mark)
+        guard direction == .forward, !selection.excluded.isEmpty else { return }
+        try Journal.note(LargeObjects.equal(source: server, target: other), on: journal)
     }
 }

@@ -105,17 +105,26 @@ struct Fence {
         try server.execute(MoveSQL.fenceOpen)
     }
 
+    /// Whether the fence is there and lets everybody in.
+    static func isOpen(on server: Connection) throws(PostgresError) -> Bool {
+        try !server.query("SELECT FROM pg_proc WHERE oid = to_regprocedure('martlet.fence()') AND prosrc !~ 'RAISE'")
+            .isEmpty
+    }
+
+    /// The tables that have a trigger of the fence.
+    static func tables(on server: Connection) throws(PostgresError) -> [QualifiedName] {
+        try server.query(MoveSQL.fenceTriggers).map { row throws(PostgresError) in
+            QualifiedName(schema: try row("nspname"), name: try row("relname"))
+        }
+    }
+
     /// Drops the triggers of an open fence, each by itself and for a moment at a time, so that nobody waits long.
     ///
     /// May be repeated. A trigger whose table somebody holds on to for long stays, for the undo in the journal, which insists.
     static func drop(on server: Connection) async throws {
-        let rows = try server.query(MoveSQL.fenceTriggers)
-        let tables = try rows.map { row throws(PostgresError) in
-            QualifiedName(schema: try row("nspname"), name: try row("relname"))
-        }
         // Writers are at work again: whoever waits for the lock makes them wait.
         let gate = Gate(lockTimeout: .milliseconds(50), attempts: 40, pause: .milliseconds(250))
-        for table in tables {
+        for table in try tables(on: server) {
             do {
                 try await gate.pass(server) {
                     try server.execute("DROP TRIGGER IF EXISTS \(Self.trigger) ON \(table)")

@@ -125,6 +125,7 @@ extension Conductor {
                 guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request) }
                 try await withWayBack(crossed) { report in try await open(.reversing, report, request) }
             }
+            try? await noteOpened()
         } catch {
             run.monitor.failure(of: "the \(request.kind)", PostgresError(telling: error))
             try await withoutCancellation { [self] in
@@ -146,7 +147,9 @@ extension Conductor {
     private func open(_ phase: Phase, _ report: CutoverReport, _ request: Journal.Request) async throws {
         var report = report
         try await withJournal { journal in
-            try await report.measure("open the new server") { try await pass(into: phase, request, on: journal) }
+            try await report.measure("open the new server") { [report] in
+                try await pass(into: phase, request, report, on: journal)
+            }
             try Self.answer(request, report, on: journal)
         }
         run.monitor.note(report)
@@ -154,9 +157,17 @@ extension Conductor {
     }
 
     /// Passes the point of no return, unless the request was withdrawn meanwhile.
-    private func pass(into phase: Phase, _ request: Journal.Request, on journal: Connection) async throws {
+    ///
+    /// `report`: the answer, should nobody be left to give it.
+    private func pass(
+        into phase: Phase,
+        _ request: Journal.Request,
+        _ report: CutoverReport,
+        on journal: Connection
+    ) async throws {
         try await journal.transaction {
-            guard try Journal.commit(request, on: journal) else { throw Self.withdrawn(request) }
+            let answer = try Self.encode(report)
+            guard try Journal.commit(request, answer: answer, on: journal) else { throw Self.withdrawn(request) }
             try enter(phase, on: journal)
         }
     }
@@ -192,6 +203,34 @@ extension Conductor {
         }
     }
 
+    /// Notes on the source that the target is open, for the case that the target should forget it.
+    private func noteOpened() async throws {
+        try await withNeutralConnection(to: run.endpoints.source) { source in
+            try source.execute("INSERT INTO martlet.position (stream, lane, lsn) VALUES ('opened', 0, '0/0')")
+        }
+    }
+
+    /// Refuses to let writers in on the source when the application works on the target already, which has forgotten it.
+    private func refuseForgotten() async throws {
+        let isOpened = try await withNeutralConnection(to: run.endpoints.source) { source in
+            try source.query("SELECT WHERE to_regclass('martlet.position') IS NOT NULL").count > 0
+                && source.query("SELECT FROM martlet.position WHERE stream = 'opened'").count > 0
+        }
+        guard isOpened else { return }
+        // Nothing is gained by trying again.
+        run.monitor.isSwitching = false
+        throw PostgresError(
+            "the target does not know any more that it was opened by a cutover",
+            detail:
+                "The source notes that the cutover was done, the journal on the target that it was not: the target was restored "
+                + "to an older state, or a standby took over that lacked the last transactions. What was written there since "
+                + "the cutover may be missing. The source stays closed to writers.",
+            hint:
+                "Decide which server the application is to work on. To stay on the target: UPDATE martlet.migration SET phase = "
+                + "'switched' there, then martlet finish. To go back to the source: martlet abort, which opens it."
+        )
+    }
+
     /// Drops the slot of the stream to the target, or of the way back, which nobody will read any more.
     func dropSlots(kind: String) async throws {
         try await Cleanup(endpoints: run.endpoints, directory: run.directory).removeObjects(kinds: [kind])
@@ -203,6 +242,7 @@ extension Conductor {
     func undoCutover() async throws -> Bool {
         try await withJournal { journal in
             try await Journal.whileHolding(Phase.cuttingOver.rawValue, on: journal) {
+                try await refuseForgotten()
                 run.monitor.activity("taking the fence away")
                 let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
                 // Writers need their triggers. Somebody who only reads may be in the way of a rule, and they cannot wait for him.
@@ -223,7 +263,7 @@ extension Conductor {
         var report = crossed.report
         do {
             try await report.measure("open the old server") {
-                try await withJournal { try await pass(into: .rolledBack, request, on: $0) }
+                try await withJournal { try await pass(into: .rolledBack, request, crossed.report, on: $0) }
                 try await withNeutralConnection(to: run.endpoints.source) { source in
                     try source.keepEventTriggersQuiet()
                     try Fence.open(on: source)

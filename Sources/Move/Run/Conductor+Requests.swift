@@ -92,7 +92,8 @@ extension Conductor {
         let new = try await crossing.newTables().map { "table \"\($0)\" is new, and is not moved" }
         // Somebody may have made a trigger or a foreign key meanwhile.
         try await setAside(on: crossing.direction.entered, waits: false)
-        run.monitor.note(drift: drift + new)
+        let gaps = crossing.direction == .forward ? [] : try await crossing.gapsOfFence()
+        run.monitor.note(drift: drift + new + gaps)
         next = .now + .seconds(60)
     }
 
@@ -173,9 +174,13 @@ extension Conductor {
     }
 
     static func answer(_ request: Journal.Request, _ content: some Encodable, on journal: Connection) throws {
+        try Journal.answer(request, isDone: true, content: try encode(content), on: journal)
+    }
+
+    static func encode(_ answer: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
-        try Journal.answer(request, isDone: true, content: try encoder.encode(content), on: journal)
+        return try encoder.encode(answer)
     }
 
     static func answer(_ request: Journal.Request, failure: any Error, on journal: Connection) throws {

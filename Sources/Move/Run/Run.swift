@@ -62,7 +62,7 @@ struct Run: Sendable {
             units[load.unit] = (load.lane, watermark)
         }
         let published = Set(selection.published.map(\.oid))
-        return FollowPlan(
+        var plan = FollowPlan(
             source: endpoints.source,
             target: endpoints.target,
             slot: names.slot,
@@ -80,6 +80,8 @@ struct Run: Sendable {
             spoolDirectory: folder.appending(path: "spool-forward"),
             maps: isRenamed ? selection.maps : selection.maps.unrenamed
         )
+        plan.keepForm()
+        return plan
     }
 
     /// The stream from the target back to the source, in the order of its transactions.
@@ -107,6 +109,7 @@ struct Run: Sendable {
         )
         // The spool outlives a restart, which begins where the old server is; before another slot is made the folder is emptied.
         plan.spoolIdentity = "\(names.reverseSlot.name) reverse"
+        plan.keepForm()
         return plan
     }
 

@@ -54,8 +54,7 @@ struct LargeObjects {
     /// Those that are equal stay; those that are gone on `from` are removed, unless they were on the target before the
     /// move. May be repeated: what was done before a failure is equal.
     func copy(from: Connection, to: Connection) async throws -> Mark {
-        let row = try from.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid")[0]
-        let transaction: String = try row("xid")
+        let transaction = try Self.oldestTransaction(on: from)
         let wanted = try await copy(nil, from, to)
         return Mark(
             transaction: transaction,
@@ -70,13 +69,83 @@ struct LargeObjects {
     /// What was not changed is not hashed again. Where the role may not look into `pg_largeobject`, everything is.
     func copy(from: Connection, to: Connection, since mark: Mark) async throws {
         try await waitForWriters(on: from)
-        guard try from.query("SELECT WHERE has_table_privilege('pg_largeobject', 'SELECT')").count > 0 else {
+        guard try Self.canLook(into: from) else {
             _ = try await copy(nil, from, to)
             return
         }
-        let changed = try from.query(MoveSQL.changedLargeObjects, mark.transaction, mark.objects, mark.described)
-        guard changed.count > 0 else { return }
-        _ = try await copy(try changed.map { row throws(PostgresError) in try row("oid") }, from, to)
+        let changed = try Self.changed(on: from, since: mark.transaction, mark.objects, mark.described)
+        guard !changed.isEmpty else { return }
+        _ = try await copy(changed, from, to)
+    }
+
+    private static func canLook(into server: Connection) throws(PostgresError) -> Bool {
+        try server.query("SELECT WHERE has_table_privilege('pg_largeobject', 'SELECT')").count > 0
+    }
+
+    /// Those that were changed on a server since a transaction, or are gone.
+    private static func changed(
+        on server: Connection,
+        since transaction: String,
+        _ objects: [UInt32] = [],
+        _ described: [UInt32] = []
+    ) throws(PostgresError) -> [UInt32] {
+        try server.query(MoveSQL.changedLargeObjects, transaction, objects, described)
+            .map { row throws(PostgresError) in try row("oid") }
+    }
+
+    /// Brings back what was changed on `from` since the cutover to `to`, which tables that were not moved go on using.
+    ///
+    /// What was changed there stays, and nothing is removed. The journal knows since when both were equal. `isFinal`: writers
+    /// have been stopped; it waits for transactions that may have changed some and go on.
+    ///
+    /// - Throws: an error that names objects that were changed on both.
+    func bringBack(from: Connection, to: Connection, isFinal: Bool, journal: Connection) async throws {
+        guard let since = try Journal.equalObjects(on: journal),
+            try from.query("SELECT FROM pg_largeobject_metadata LIMIT 1").count > 0
+        else { return }
+        if isFinal { try await waitForWriters(on: from) }
+        for server in [from, to] where try !Self.canLook(into: server) {
+            throw PostgresError(
+                "cannot tell which large objects were changed since the cutover",
+                detail: "Some tables were not moved, so that both servers may have changed some; the role may not read "
+                    + "pg_largeobject on \(server.target.place).",
+                hint: "GRANT SELECT ON pg_largeobject to it there, as a superuser."
+            )
+        }
+        let now = try Self.oldestTransaction(on: from)
+        let changed = try Self.changed(on: from, since: since.target)
+        let theirs = Set(try Self.changed(on: to, since: since.source))
+        let (wanted, present) = changed.isEmpty ? ([:], [:]) : (try read(from, changed), try read(to, changed))
+        let unchanged = try await unchanged(among: wanted.filter { $0.value == present[$0.key] }, from, to)
+        let different = wanted.filter { !unchanged.contains($0.key) }
+        let disputed = different.keys.filter { theirs.contains($0) }.sorted()
+        guard disputed.isEmpty else {
+            throw PostgresError(
+                "large objects were changed on both servers since the cutover",
+                detail: "Some tables were not moved and are in use on the old server. Objects: "
+                    + disputed.prefix(10).map(String.init).joined(separator: ", ")
+                    + (disputed.count > 10 ? " …." : "."),
+                hint:
+                    "Decide for each which content is right, and give it to both: lo_get tells it, lo_from_bytea makes it."
+            )
+        }
+        try unlink(different.keys.filter { present[$0] != nil }.sorted(), on: to)
+        try await make(different, from, to)
+        let equal = Journal.EqualObjects(source: try Self.nextTransaction(on: to), target: now)
+        try Journal.note(equal, on: journal)
+    }
+
+    /// When both servers have the same; on the source from the next transaction on, on the target from the oldest that runs.
+    static func equal(source: Connection, target: Connection) throws(PostgresError) -> Journal.EqualObjects {
+        Journal.EqualObjects(source: try nextTransaction(on: source), target: try oldestTransaction(on: target))
+    }
+
+    private static func oldestTransaction(on server: Connection) throws(PostgresError) -> String {
+        try server.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid")[0]("xid")
+    }
+
+    private static func nextTransaction(on server: Connection) throws(PostgresError) -> String {
+        try server.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text AS xid")[0]("xid")
     }
 
     private func waitForWriters(on server: Connection) async throws {
@@ -98,12 +167,16 @@ struct LargeObjects {
     private func copy(_ scope: [UInt32]?, _ from: Connection, _ to: Connection) async throws -> [UInt32: Entry] {
         let (wanted, present) = (try read(from, scope), try read(to, scope))
         let equal = try await unchanged(among: wanted.filter { $0.value == present[$0.key] }, from, to)
-        let gone = present.keys.filter { !equal.contains($0) }.sorted()
-        for start in stride(from: 0, to: gone.count, by: Self.batch) {
-            try to.query("SELECT lo_unlink(o) FROM unnest($1::oid[]) AS o", Array(gone[start...].prefix(Self.batch)))
-        }
+        try unlink(present.keys.filter { !equal.contains($0) }.sorted(), on: to)
         try await make(wanted.filter { !equal.contains($0.key) }, from, to)
         return wanted
+    }
+
+    private func unlink(_ objects: [UInt32], on server: Connection) throws(PostgresError) {
+        for start in stride(from: 0, to: objects.count, by: Self.batch) {
+            let batch = Array(objects[start...].prefix(Self.batch))
+            try server.query("SELECT lo_unlink(o) FROM unnest($1::oid[]) AS o", batch)
+        }
     }
 
     /// Those whose content is the same on both servers.

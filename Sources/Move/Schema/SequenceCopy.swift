@@ -11,8 +11,10 @@ struct SequenceCopy {
     private let to: Connection
     /// In which schema each is on `to`.
     private let maps: TableMaps
-    /// Where those stand that are on `to`, as far as it was asked; nil when it is to be set in any case.
+    /// To where those that are on `to` were set, or would have been; nil when one is to be set in any case.
     private var positions: [QualifiedName: Position?]
+    /// Sequences of `to` from which others draw, too, and so are never set back.
+    private let shared: Set<QualifiedName>
 
     /// Where a sequence stands.
     private struct Position: Hashable {
@@ -20,16 +22,22 @@ struct SequenceCopy {
         let isCalled: Bool
     }
 
-    init(from: Connection, to: Connection, maps: TableMaps) throws(PostgresError) {
+    init(
+        from: Connection,
+        to: Connection,
+        maps: TableMaps,
+        shared: Set<QualifiedName> = []
+    ) throws(PostgresError) {
         self.from = from
         self.to = to
         self.maps = maps
+        self.shared = shared
         positions = Dictionary(uniqueKeysWithValues: try Sequence.readAll(to).map { ($0.name, nil) })
     }
 
     /// Sets every sequence on `to` to where it stands on `from`; returns how many there are.
     ///
-    /// Exact: the next value drawn on either server is the same. Two round trips for all, and some more for
+    /// Exact: the next value drawn on either server is the same, but of those that others draw from, too. Two round trips for all, and some more for
     /// those of which nothing was drawn since they were made or set.
     @discardableResult
     mutating func setAll() throws(PostgresError) -> Int {
@@ -68,7 +76,9 @@ struct SequenceCopy {
     }
 
     private mutating func set(_ wanted: [QualifiedName: Position]) throws(PostgresError) {
-        let changed = wanted.filter { positions[$0.key] != $0.value }
+        let ahead = try readAhead(wanted)
+        let changed = wanted.filter { positions[$0.key] != $0.value && !ahead.contains($0.key) }
+        positions.merge(wanted) { $1 }
         guard !changed.isEmpty else { return }
         try to.query(
             """
@@ -80,7 +90,19 @@ struct SequenceCopy {
             changed.map(\.value.value),
             changed.map(\.value.isCalled)
         )
-        positions.merge(changed) { $1 }
+    }
+
+    /// Which of those that others draw from have gone further on `to` than they are to be set.
+    private func readAhead(_ wanted: [QualifiedName: Position]) throws(PostgresError) -> Set<QualifiedName> {
+        guard !shared.isEmpty else { return [] }
+        var ahead: Set<QualifiedName> = []
+        for sequence in try Sequence.readAll(to) where shared.contains(sequence.name) {
+            guard let drawn = sequence.lastValue, let wanted = wanted[sequence.name] else { continue }
+            if drawn == wanted.value || sequence.steps(from: wanted.value, to: drawn) != nil {
+                ahead.insert(sequence.name)
+            }
+        }
+        return ahead
     }
 
     /// Where those sequences stand from which nothing was drawn: only they themselves tell

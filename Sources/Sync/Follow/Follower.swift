@@ -79,6 +79,11 @@ public struct FollowPlan: Sendable {
         spoolIdentity = "\(slot.name) \(start)"
         self.maps = maps
     }
+
+    /// Goes on in the form that an earlier run has left changes in, whatever types there are by now.
+    public mutating func keepForm() {
+        isBinary = Spool.form(in: spoolDirectory, of: spoolIdentity) ?? isBinary
+    }
 }
 
 /// A running stream of changes from one server to another: receive → spool → lanes.
@@ -241,7 +246,11 @@ public func withFollower<Result: Sendable>(
     stages: Stages = Stages(),
     _ body: @escaping @Sendable (Follower) async throws -> Result
 ) async throws -> Result {
-    let (spool, writer) = try Spool.open(directory: plan.spoolDirectory, identity: plan.spoolIdentity)
+    let (spool, writer) = try Spool.open(
+        directory: plan.spoolDirectory,
+        identity: plan.spoolIdentity,
+        isBinary: plan.isBinary
+    )
     let state = FollowState(lanes: plan.laneCount, throttle: throttle, stages: stages)
     let follower = Follower(state: state, spool: spool)
     let positions = try await Positions.read(plan)

@@ -56,7 +56,8 @@ extension Lane {
             target: target,
             map: map,
             isReferenced: configuration.referenced.contains(relation.id),
-            watermark: watermark
+            watermark: watermark,
+            format: configuration.format
         )
         return (table, ApplyStatements(table: table, format: configuration.format))
     }

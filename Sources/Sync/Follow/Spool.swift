@@ -24,7 +24,7 @@ import Synchronization
 /// a mark: a frame that says by its LSN up to where the log is complete. More marks follow what keepalives tell
 /// between transactions: what the server was allowed to forget must be known again after a restart.
 ///
-/// What survives a crash: everything up to the last ``sync()``. ``open(directory:identity:)`` reads
+/// What survives a crash: everything up to the last ``sync()``. ``open(directory:identity:isBinary:segmentSize:)`` reads
 /// what is there, cuts off what follows the last complete transaction, and says where to go on.
 final class Spool: Sendable {
     static let headerSize = 16
@@ -151,13 +151,27 @@ final class Spool: Sendable {
         for start in gone { try? FileManager.default.removeItem(at: url(ofSegment: start)) }
     }
 
+    /// Whether what an earlier run left for `identity` is in binary form; nil when it left nothing.
+    static func form(in directory: URL, of identity: String) -> Bool? {
+        // A spool without a readable marker is one of nothing.
+        let text = try? String(contentsOf: markerFile(in: directory), encoding: .utf8)
+        return [true, false].first { marker(identity, isBinary: $0) == text }
+    }
+
+    private static func marker(_ identity: String, isBinary: Bool) -> String {
+        "\(identity) \(isBinary ? "binary" : "text")"
+    }
+
+    private static func markerFile(in directory: URL) -> URL { directory.appending(path: "identity") }
+
     /// Opens the spool of one slot, and reads what an earlier run left.
     ///
-    /// `identity`: what the spool belongs to; one of something else is removed.
+    /// `identity`: what the spool belongs to; one of something else is removed. `isBinary`: the form of what it holds.
     /// Returns the spool, and a writer that stands behind the last complete transaction.
     static func open(
         directory: URL,
         identity: String,
+        isBinary: Bool,
         segmentSize: UInt64 = 64 << 20
     ) throws(PostgresError) -> (Spool, SpoolWriter) {
         do {
@@ -166,18 +180,17 @@ final class Spool: Sendable {
                 withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700]
             )
-            let marker = directory.appending(path: "identity")
-            // A spool without a readable marker is one of nothing.
-            let known = (try? String(contentsOf: marker, encoding: .utf8)) == identity
+            let form = form(in: directory, of: identity)
+            precondition(form == nil || form == isBinary, "see FollowPlan.keepForm")
             let files = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
                 .filter { $0.pathExtension == "spool" }
-            guard known else {
+            guard form != nil else {
                 for file in files { try FileManager.default.removeItem(at: file) }
                 let spool = Spool(directory: directory, segmentSize: segmentSize)
                 if FileManager.default.fileExists(atPath: spool.appliedFile.path) {
                     try FileManager.default.removeItem(at: spool.appliedFile)
                 }
-                try PrivateFile.write(Data(identity.utf8), to: marker)
+                try PrivateFile.write(Data(marker(identity, isBinary: isBinary).utf8), to: markerFile(in: directory))
                 return (spool, try SpoolWriter(spool: spool))
             }
             let starts = files.compactMap { UInt64($0.deletingPathExtension().lastPathComponent, radix: 16) }.sorted()

@@ -15,7 +15,8 @@ struct StartPosition {
         return try await withNeutralConnection(to: plan.source) { connection in
             let slot = try connection.query(
                 """
-                SELECT confirmed_flush_lsn, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS reason
+                SELECT confirmed_flush_lsn, wal_status, to_jsonb(s) ->> 'invalidation_reason' AS reason,
+                       pg_current_wal_insert_lsn() AS end
                   FROM pg_replication_slots s WHERE slot_name = $1
                 """,
                 plan.slot
@@ -40,12 +41,20 @@ struct StartPosition {
                         + "--work-dir if it is another one"
                 )
             }
+            let end: LSN = try slot("end")
+            guard from <= end else {
+                throw lostChanges(
+                    "The \(written) has applied \(applied), and the spool ends at \(spooled), but the log of the \(followed) "
+                        + "ends at \(end): it was restored to an older state, or a standby took over that lacked the last changes.",
+                    hint: nil
+                )
+            }
             return from
         }
     }
 
     /// What to throw where the spool and the position show that changes are missing.
-    func lostChanges(_ detail: String, hint text: String) -> PostgresError {
+    func lostChanges(_ detail: String, hint text: String?) -> PostgresError {
         PostgresError(
             "the \(followed) no longer has all changes that the \(written) needs",
             detail: detail,

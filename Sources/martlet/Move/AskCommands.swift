@@ -40,7 +40,41 @@ struct Asker: Sendable {
             do {
                 return try await wait(for: request, told: before, on: connection, as: type)
             } catch  where Task.isCancelled {
+                tell("withdrawing the \(kind)")
                 return try await withoutCancellation { try await withdraw(request, kind, as: type) }
+            } catch let error as PostgresError where error.isConnectionLoss {
+                return try await findOut(request, kind, after: error, as: type)
+            }
+        }
+    }
+
+    /// Asks for a minute, with new sessions, what has become of a request whose session was lost.
+    ///
+    /// What was not decided yet is withdrawn, as nobody would wait for it any more.
+    private func findOut<Answer: Decodable & Sendable>(
+        _ request: Int,
+        _ kind: String,
+        after loss: PostgresError,
+        as type: Answer.Type
+    ) async throws -> Answer? {
+        tell("lost the connection; asking what has become of the \(kind)")
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            do {
+                return try await withdraw(request, kind, as: type)
+            } catch is CancellationError {
+                throw loss
+            } catch let error as PostgresError where error.isConnectionLoss {
+                guard ContinuousClock.now < end else {
+                    throw PostgresError(
+                        "the connection was lost, and what has become of the \(kind) is not known",
+                        detail: error.message,
+                        hint:
+                            "martlet status tells in which phase the move is, as soon as \(target.place) can be reached.",
+                        sqlState: error.sqlState
+                    )
+                }
+                try await Task.sleep(for: .milliseconds(500))
             }
         }
     }
@@ -50,8 +84,7 @@ struct Asker: Sendable {
         _ kind: String,
         as type: Answer.Type
     ) async throws -> Answer? {
-        tell("withdrawing the \(kind)")
-        return try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
+        try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
             guard try Journal.withdraw(request, on: connection) else { throw CancellationError() }
             return try await wait(for: request, told: "", on: connection, as: type)
         }
@@ -73,11 +106,12 @@ struct Asker: Sendable {
             }
             looks += 1
             // A move that comes to its end just now takes no more requests; nobody must wait for it for ever.
-            if looks % 50 == 0, try Lease.isTaken(on: connection) == false,
-                try Journal.answer(to: request, on: connection) == nil
-            {
-                try Journal.dropRequests(on: connection)
-                return nil
+            if looks % 50 == 0, try Lease.isTaken(on: connection) == false {
+                if try Journal.answer(to: request, on: connection) == nil {
+                    try Journal.dropRequests(on: connection)
+                }
+                guard let answer = try Journal.answer(to: request, on: connection), answer.isDone else { return nil }
+                return try decode(answer, type)
             }
             try await Task.sleep(for: .milliseconds(20))
         }

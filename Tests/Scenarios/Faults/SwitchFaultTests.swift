@@ -128,6 +128,88 @@ struct SwitchFaultTests {
     }
 
     @Test(.timeLimit(.minutes(10)))
+    func `a target that is gone in the middle of a cutover does not keep the writers of the source out`() async throws {
+        try await withFaultyMove(of: Self.table) { move, servers in
+            let outcome = try await move.stopping(at: "forward: after put up the fence").run("migrate") { process in
+                try await move.untilFollowing()
+                try await move.request("cutover")
+                try await TestMove.untilStopped(process)
+                try await servers.target.stop(.immediate)
+                kill(process, SIGCONT)
+                try await untilWritable(servers.directSource)
+                try await servers.target.start()
+                try await move.untilFollowing()
+                try await move.mustBeEqual()
+                try await move.must("cutover")
+                try await move.must("finish")
+            }
+            #expect(outcome.status == 0, "\(outcome.error)")
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)))
+    func `a target that has forgotten the cutover does not have the source opened`() async throws {
+        try await withMove(of: Self.table) { move in
+            try await cutOver(move)
+            // What a standby knows that took over and lacks the last transactions.
+            try await execute(move.target, "UPDATE martlet.migration SET phase = 'cuttingOver'")
+            let refused = try await move.run("migrate")
+            #expect(refused.status == 1)
+            #expect(refused.error.contains("does not know any more that it was opened"), "\(refused.error)")
+            await #expect(throws: PostgresError.self) { try await execute(move.source, "DELETE FROM t") }
+            try await move.must("abort", "--keep-copy")
+            try await execute(move.source, "DELETE FROM t")
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10))) func `a fence that was opened or taken down on the old server is told`()
+        async throws
+    {
+        try await withMove(of: Self.table) { move in
+            try await cutOver(move)
+            try await execute(move.source, "DROP TRIGGER martlet_fence ON t")
+            let outcome = try await move.run("migrate") { _ in
+                try await untilTold("table \"public.t\" of the old server has no trigger martlet_fence", move)
+                try await move.must("finish")
+            }
+            #expect(outcome.status == 0, "\(outcome.error)")
+        }
+    }
+
+    private func untilTold(_ text: String, _ move: TestMove) async throws {
+        try await eventually("status tells: \(text)") {
+            try await move.program.run(["status", "--target", move.target.secretURI]).output.contains(text)
+        }
+    }
+
+    /// Cuts over, and stops martlet.
+    private func cutOver(_ move: TestMove) async throws {
+        let outcome = try await move.run("migrate") { process in
+            try await move.untilFollowing(process)
+            try await move.must("cutover")
+            kill(process, SIGTERM)
+        }
+        #expect(outcome.status == 130, "\(outcome.error)")
+    }
+
+    @Test(.timeLimit(.minutes(10)), arguments: ["cutover", "rollback"])
+    func `a switch that is done is told as done, although martlet died before it said so`(kind: String) async throws {
+        try await withMove(of: Self.table) { move in
+            if kind == "rollback" { try await cutOver(move) }
+            let (way, server) = kind == "cutover" ? ("forward", "new") : ("reverse", "old")
+            let outcome = try await move.dying(at: "\(way): after open the \(server) server").run("migrate") {
+                process in
+                try await move.untilWaiting(in: kind == "cutover" ? "following" : "reversing")
+                let answer = try await move.must(kind)
+                #expect(answer.output.contains("downtime: "), "\(answer.output)")
+            }
+            #expect(outcome.status == 128 + SIGKILL, "\(outcome.error)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)))
     func `a source that cannot be reached behind the fence is opened as soon as it can be reached`() async throws {
         try await withFaultyMove(of: Self.table) { move, servers in
             let outcome = try await move.stopping(at: "forward: after put up the fence").run("migrate") { process in

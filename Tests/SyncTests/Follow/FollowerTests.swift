@@ -153,6 +153,16 @@ struct FollowerTests {
         }
     }
 
+    @Test func `pitfall 26: a source that was restored to before what the target has is refused`() async throws {
+        try await Way.with(tables: Self.table) { way in
+            try await way.follow { _, _ in }
+            try await execute(way.places.target, "UPDATE martlet.position SET lsn = 'FFFF/0'")
+            let error = await #expect(throws: PostgresError.self) { try await way.follow { _, _ in } }
+            #expect(error?.message == "the source no longer has all changes that the target needs")
+            #expect(error?.detail?.contains("a standby took over that lacked the last changes") == true)
+        }
+    }
+
     @Test func `pitfall 26: a target that was restored to before what the spool still holds is refused`() async throws {
         try await Way.with(tables: Self.table) { way in
             try await way.write(["INSERT INTO t VALUES (1, 1)"])

@@ -100,7 +100,7 @@ struct LargeSpoolTests {
     }
 
     private static func open(_ directory: String) throws -> (Spool, SpoolWriter) {
-        try Spool.open(directory: URL(filePath: directory), identity: "slot", segmentSize: 1 << 30)
+        try Spool.open(directory: URL(filePath: directory), identity: "slot", isBinary: true, segmentSize: 1 << 30)
     }
 
     private static func frames(

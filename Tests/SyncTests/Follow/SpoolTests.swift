@@ -98,7 +98,7 @@ struct SpoolTests {
             let (again, next) = try Self.open(directory)
             #expect(next.through == LSN(609))
             #expect(again.needsApplied == LSN(300))
-            let other = try Spool.open(directory: URL(filePath: directory), identity: "another slot").0
+            let other = try Spool.open(directory: URL(filePath: directory), identity: "another slot", isBinary: true).0
             #expect(other.needsApplied == .zero)
         }
     }
@@ -132,7 +132,11 @@ struct SpoolTests {
     @Test func `a spool of something else is emptied`() async throws {
         try await withTemporaryDirectory { directory in
             try Self.open(directory).1.transaction(1)
-            let (spool, writer) = try Spool.open(directory: URL(filePath: directory), identity: "another slot")
+            let (spool, writer) = try Spool.open(
+                directory: URL(filePath: directory),
+                identity: "another slot",
+                isBinary: true
+            )
             #expect(writer.through == .zero)
             #expect(try Self.commits(spool) == [])
         }
@@ -164,7 +168,7 @@ struct SpoolTests {
     }
 
     private static func open(_ directory: String, segmentSize: UInt64 = 200) throws -> (Spool, SpoolWriter) {
-        try Spool.open(directory: URL(filePath: directory), identity: "slot", segmentSize: segmentSize)
+        try Spool.open(directory: URL(filePath: directory), identity: "slot", isBinary: true, segmentSize: segmentSize)
     }
 
     /// The transactions that can be read, in order.
