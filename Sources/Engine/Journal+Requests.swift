@@ -73,7 +73,7 @@ extension Journal {
 
     /// Decides that a request that was taken is carried out; false when it was withdrawn before.
     ///
-    /// `answer`: for what is done with the same transaction, so that it is answered even if nobody is left to do it.
+    /// `answer`: for a switch, which is decided with the same transaction, should nobody be left to give it.
     public static func commit(
         _ request: Request,
         answer: Data? = nil,
@@ -91,8 +91,9 @@ extension Journal {
 
     /// Withdraws a request.
     ///
-    /// - Returns: whether an answer is still to come: that it was given up, or, when it was too late, that it is done.
-    public static func withdraw(_ request: Int, on connection: Connection) throws(PostgresError) -> Bool {
+    /// - Returns: whether an answer is still to come: that it was given up, or, when it was too late, that it is done; nil when
+    ///   the journal does not know it.
+    public static func withdraw(_ request: Int, on connection: Connection) throws(PostgresError) -> Bool? {
         let row = try connection.query(
             """
             UPDATE martlet.request AS r SET state = 'withdrawn' FROM martlet.request AS old
@@ -101,7 +102,8 @@ extension Journal {
             """,
             request
         ).first
-        return try row?("state", as: String.self) != "asked"
+        if let row { return try row("state", as: String.self) != "asked" }
+        return try connection.query("SELECT FROM martlet.request WHERE id = $1::bigint", request).isEmpty ? nil : true
     }
 
     /// Answers a request.
@@ -134,7 +136,10 @@ extension Journal {
         )
     }
 
-    /// Withdraws the requests that a martlet which died has taken, or that nobody waits for any more; answers what was done.
+    /// Withdraws the requests that a martlet which died has taken, or that nobody waits for any more.
+    ///
+    /// A cutover that was decided is done, and is answered so. A rollback that was is not, before the old server is open; see
+    /// ``answerCommitted(on:)``.
     public static func dropRequests(on connection: Connection) throws(PostgresError) {
         try connection.execute(
             """
@@ -143,6 +148,17 @@ extension Journal {
                    answer = CASE WHEN state = 'committed' AND answer IS NOT NULL THEN answer
                                  ELSE '{"message": "martlet was stopped before it could answer"}' END
              WHERE state IN ('asked', 'taken', 'committed', 'withdrawn')
+               AND NOT (state = 'committed' AND answer IS NOT NULL AND kind = 'rollback')
+            """
+        )
+    }
+
+    /// Answers what was decided by a martlet that died, and is done by now.
+    public static func answerCommitted(on connection: Connection) throws(PostgresError) {
+        try connection.execute(
+            """
+            UPDATE martlet.request SET state = 'done', answered = clock_timestamp()
+             WHERE state = 'committed' AND answer IS NOT NULL
             """
         )
     }

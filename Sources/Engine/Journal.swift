@@ -166,15 +166,15 @@ public enum Journal {
         ).isEmpty
     }
 
-    /// The transactions, as an `xid` of each server, since which large objects may have been changed there.
+    /// The transactions of each server (`xid8`) since which large objects may have been changed there.
     public struct EqualObjects: Sendable, Hashable {
         /// On the source.
-        public var source: String
+        public var source: Int
         /// On the target.
-        public var target: String
+        public var target: Int
 
         /// Names both.
-        public init(source: String, target: String) {
+        public init(source: Int, target: Int) {
             (self.source, self.target) = (source, target)
         }
     }
@@ -182,7 +182,7 @@ public enum Journal {
     /// Notes since when both servers have the same large objects.
     public static func note(_ objects: EqualObjects, on connection: Connection) throws(PostgresError) {
         try connection.query(
-            "UPDATE martlet.migration SET source_objects = $1::xid, target_objects = $2::xid",
+            "UPDATE martlet.migration SET source_objects = $1::bigint, target_objects = $2::bigint",
             objects.source,
             objects.target
         )
@@ -192,7 +192,7 @@ public enum Journal {
     public static func equalObjects(on connection: Connection) throws(PostgresError) -> EqualObjects? {
         let row = try connection.query(
             """
-            SELECT source_objects::text AS source, target_objects::text AS target FROM martlet.migration
+            SELECT source_objects AS source, target_objects AS target FROM martlet.migration
              WHERE source_objects IS NOT NULL
             """
         ).first

@@ -110,7 +110,10 @@ struct CommandLineRun: Sendable {
     }
 }
 
-/// SIGINT, SIGTERM and, unless `nohup` has it ignored, SIGHUP as a stream; the second one ends the program at once, and watchdogs clean up after it.
+/// SIGINT, SIGTERM and, unless `nohup` has it ignored, SIGHUP as a stream.
+///
+/// The second one ends the program at once, and watchdogs clean up after it; but a terminal that is closed says SIGHUP more
+/// than once.
 private final class Signals: Sendable {
     let names: AsyncStream<String>
     private let sources: Mutex<[any DispatchSourceSignal]>
@@ -120,14 +123,13 @@ private final class Signals: Sendable {
         let count = Mutexed()
         self.names = names
         let queue = DispatchQueue(label: "martlet.signals")
-        let numbers = [(SIGINT, "^C"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")].filter {
-            !Self.isIgnored($0.0) || $0.0 != SIGHUP
-        }
-        let sources = numbers.map { number, name in
+        var signals = [(SIGINT, "^C"), (SIGTERM, "SIGTERM")]
+        if !Self.isIgnored(SIGHUP) { signals.append((SIGHUP, "SIGHUP")) }
+        let sources = signals.map { number, name in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
-                if count.next() > 1 { _exit(ExitStatus.interrupted.rawValue) }
+                if number != SIGHUP, count.next() > 1 { _exit(ExitStatus.interrupted.rawValue) }
                 sender.yield(name)
             }
             source.activate()

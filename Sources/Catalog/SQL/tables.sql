@@ -18,6 +18,8 @@ SELECT c.oid,
                 WHERE k.partrelid = c.oid
                   AND (p.attribute = 0
                        OR k.partstrat = 'h' AND (t.typnamespace <> 'pg_catalog'::regnamespace OR t.typname ~ '^reg')
+                       -- It is bytes that are hashed, which are others in another encoding; UTF8 is the one of most targets.
+                       OR k.partstrat = 'h' AND p.sorting <> 0 AND getdatabaseencoding() <> 'UTF8'
                        OR k.partstrat = 'h'
                           AND EXISTS (SELECT FROM pg_collation l WHERE l.oid = p.sorting AND NOT l.collisdeterministic)
                        OR k.partstrat = 'r' AND p.sorting <> 0

@@ -36,9 +36,9 @@ CREATE TABLE martlet.migration (
     has_schema      boolean NOT NULL DEFAULT false,
     rest_of_schema  text,
     has_constraints boolean NOT NULL DEFAULT false,
-    -- The transactions since which large objects may have been changed on either server, after a cutover.
-    source_objects  xid,
-    target_objects  xid,
+    -- The transactions of either server since which large objects may have been changed there, after a cutover.
+    source_objects  bigint,
+    target_objects  bigint,
     -- Since when martlet pause has it hold, over every restart.
     paused          timestamptz,
     started         timestamptz NOT NULL DEFAULT now(),

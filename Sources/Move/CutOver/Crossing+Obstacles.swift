@@ -60,7 +60,14 @@ extension Crossing {
         obstacles += try await unruledColumns().map {
             "column \($0) was added after the rules of the mapping were applied (stop martlet migrate, and start it again)"
         }
-        guard direction == .forward, ask.keepsWayBack else { return obstacles }
+        if direction == .reverse || ask.keepsWayBack { obstacles += try await obstaclesOfLargeObjects() }
+        if direction == .forward, ask.keepsWayBack { obstacles += try await obstaclesOfWayBack() }
+        return obstacles
+    }
+
+    /// What keeps changes from flowing back after a cutover.
+    private func obstaclesOfWayBack() async throws -> [String] {
+        var obstacles: [String] = []
         let oneWay = selection.tables.compactMap { selection.mapped[$0.oid] }.filter { !$0.map.isReversible }
         obstacles += oneWay.map(\.map.source).sorted().prefix(5).map {
             "rows of table \"\($0)\" cannot come back as the mapping changes them (give up the way back with --no-rollback)"
@@ -92,6 +99,23 @@ extension Crossing {
             )
         }
         if free < 1 { obstacles.append("the target has no free replication slot for the way back") }
+        return obstacles
+    }
+
+    /// A rollback of a part of a database has to tell which large objects were changed on which server.
+    private func obstaclesOfLargeObjects() async throws -> [String] {
+        guard try await !run.sourceSelection().excluded.isEmpty,
+            try await withNeutralConnection(to: left, { try LargeObjects.areThere(on: $0) })
+        else { return [] }
+        var obstacles: [String] = []
+        for (place, name) in [(run.endpoints.source, "source"), (run.endpoints.target, "target")]
+        where try await withNeutralConnection(to: place, { try !LargeObjects.canLook(into: $0) }) {
+            obstacles.append(
+                "with tables that are not moved, a rollback has to tell which large objects were changed, and the role may not read "
+                    + "pg_largeobject on the \(name) (GRANT pg_read_all_data, or GRANT SELECT ON pg_largeobject"
+                    + (direction == .forward ? "; or give up the way back with --no-rollback)" : ")")
+            )
+        }
         return obstacles
     }
 
@@ -128,9 +152,9 @@ extension Crossing {
             guard try !Fence.isOpen(on: source) else {
                 return ["the fence on the old server was opened: writers are let in there"]
             }
-            let fenced = Set(try Fence.tables(on: source))
+            let fenced = Set(try Fence.tables(on: source, holding: true))
             return tables.map(\.name).filter { !fenced.contains($0) }.map {
-                "table \"\($0)\" of the old server has no trigger martlet_fence: writers are let in there"
+                "table \"\($0)\" of the old server has no trigger martlet_fence that is ENABLE ALWAYS: writers are let in there"
             }
         }
     }

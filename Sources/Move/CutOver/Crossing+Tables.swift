@@ -37,8 +37,13 @@ extension Crossing {
         selection.published.filter { plan.tables[$0.oid] == nil && known.contains($0.name) }.map(\.name).sorted()
     }
 
-    /// The server to which a rollback comes back.
-    var oldServer: OldServer { OldServer(run: run, direction: direction) }
+    /// Whether a rollback comes back to a server on which tables that were not moved may have been in use.
+    var oldServerIsInUse: Bool {
+        get async throws {
+            guard direction == .reverse else { return false }
+            return try await !run.sourceSelection().excluded.isEmpty
+        }
+    }
 
     /// Tables that the log does not tell changes of.
     var unlogged: [String] { selection.tables.filter(\.isUnlogged).map(\.name.description).sorted() }
@@ -79,29 +84,5 @@ extension Crossing {
             detail: "They are \(made.map { "\"\($0.name)\"" }.sorted().joined(separator: ", ")).",
             hint: "Run martlet \(direction.name) again."
         )
-    }
-}
-
-/// What a rollback comes back to: a server that nobody has used since the cutover, unless tables were left there.
-struct OldServer {
-    let run: Run
-    let direction: Crossing.Direction
-
-    /// Whether tables that were not moved may have been in use there since the cutover.
-    var isInUse: Bool {
-        get async throws {
-            guard direction == .reverse else { return false }
-            return try await !run.sourceSelection().excluded.isEmpty
-        }
-    }
-
-    /// The sequences from which such tables may have drawn: all that no table owns which was moved.
-    func sequencesInUse() async throws -> Set<QualifiedName> {
-        guard try await isInUse else { return [] }
-        let moved = Set(try await run.sourceSelection().tables.map(\.oid))
-        return try await withNeutralConnection(to: run.endpoints.source) { source in
-            let sequences = try Sequence.readAll(source)
-            return Set(sequences.filter { $0.ownerTable.map { !moved.contains($0) } ?? true }.map(\.name))
-        }
     }
 }

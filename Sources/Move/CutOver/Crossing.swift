@@ -37,7 +37,7 @@ struct Crossing: Sendable {
         var reverseSchema: Schema
         /// What both servers hold, so that it need not be read behind the fence.
         var catalogs: Comparison.Catalogs
-        /// The large objects that were made equal before the fence; nil when the old server is in use, see ``OldServer``.
+        /// The large objects that were made equal before the fence; nil when those of the old server are in use.
         var objects: LargeObjects.Mark?
     }
 
@@ -99,7 +99,7 @@ struct Crossing: Sendable {
             follower.stopListening()
             try await withoutCancellation { [direction] in
                 // The entry into the phase may have been done when it was cancelled.
-                try await undo(conductor)
+                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
                 if direction == .forward { try await conductor.dropSlots(kind: Self.reverseSlotKind) }
             }
             run.monitor.isSwitching = false
@@ -112,7 +112,10 @@ struct Crossing: Sendable {
         } catch {
             let failure = error
             follower.stopListening()
-            try await withoutCancellation { try await undo(conductor) }
+            try await withoutCancellation {
+                if direction == .forward { await conductor.openSourceAtOnce() }
+                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
+            }
             // They were made to stand still behind the fence.
             follower.release()
             validation.resume()
@@ -120,13 +123,6 @@ struct Crossing: Sendable {
             run.monitor.isSwitching = false
             throw failure
         }
-    }
-
-    /// Lets writers in again: at once, also when the journal is out of reach, unless their triggers come first.
-    private func undo(_ conductor: Conductor) async throws {
-        guard direction == .forward else { return _ = try await conductor.undoRollback() }
-        if run.options.sessionRoles.source == .replica { try? await conductor.lowerFence(of: .source) }
-        _ = try await conductor.undoCutover()
     }
 
     private func refuse(_ obstacles: [String]) throws(PostgresError) {
@@ -202,7 +198,7 @@ struct Crossing: Sendable {
 
     private func makeLargeObjectsEqual(_ journal: Connection) async throws -> LargeObjects.Mark? {
         run.monitor.activity("comparing large objects")
-        let isInUse = try await oldServer.isInUse
+        let isInUse = try await oldServerIsInUse
         return try await withNeutralConnection(to: left) { server in
             try await withNeutralConnection(to: entered) { other in
                 let objects = run.largeObjects("copying large objects that have changed")
@@ -328,11 +324,11 @@ struct Crossing: Sendable {
             side: direction.left,
             role: run.options.sessionRoles[direction.left]
         )
-        let shared = try await oldServer.sequencesInUse()
+        let isInUse = try await oldServerIsInUse
         try await withNeutralConnection(to: left, application: "martlet fence") { server in
             try server.keepEventTriggersQuiet()
             try await withNeutralConnection(to: entered, application: "martlet crossing") { other in
-                var sequences = try SequenceCopy(from: server, to: other, maps: selection.maps, shared: shared)
+                var sequences = try SequenceCopy(from: server, to: other, maps: selection.maps, isShared: isInUse)
                 _ = try await crossed.report.measure("set sequences", isDowntime: false) { try sequences.setAll() }
                 var waited = Duration.zero
                 try await crossed.report.measure("put up the fence") {
@@ -384,7 +380,13 @@ struct Crossing: Sendable {
             return try await objects.bringBack(from: server, to: other, isFinal: true, journal: journal)
         }
         try await objects.copy(from: server, to: other, since: mark)
-        guard direction == .forward, !selection.excluded.isEmpty else { return }
-        try Journal.note(LargeObjects.equal(source: server, target: other), on: journal)
+        guard direction == .forward else { return }
+        try Journal.note(
+            Journal.EqualObjects(
+                source: LargeObjects.oldestTransaction(on: server),
+                target: LargeObjects.oldestTransaction(on: other)
+            ),
+            on: journal
+        )
     }
 }

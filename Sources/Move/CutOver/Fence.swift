@@ -111,11 +111,14 @@ struct Fence {
             .isEmpty
     }
 
-    /// The tables that have a trigger of the fence.
-    static func tables(on server: Connection) throws(PostgresError) -> [QualifiedName] {
-        try server.query(MoveSQL.fenceTriggers).map { row throws(PostgresError) in
-            QualifiedName(schema: try row("nspname"), name: try row("relname"))
+    /// The tables that have a trigger of the fence, or, with `holding`, only those where it keeps out everybody.
+    static func tables(on server: Connection, holding: Bool = false) throws(PostgresError) -> [QualifiedName] {
+        var tables: [QualifiedName] = []
+        for row in try server.query(MoveSQL.fenceTriggers) {
+            let holds: Bool = try row("holds")
+            if holds || !holding { tables.append(QualifiedName(schema: try row("nspname"), name: try row("relname"))) }
         }
+        return tables
     }
 
     /// Drops the triggers of an open fence, each by itself and for a moment at a time, so that nobody waits long.

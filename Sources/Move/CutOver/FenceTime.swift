@@ -8,6 +8,7 @@ import Synchronization
 final class FenceTime: Sendable {
     private let limit: Duration
     private let began = Mutex<ContinuousClock.Instant?>(nil)
+    private let decision = Mutex(false)
 
     /// The parts of a switch that have deadlines of their own have shorter ones than `limit`.
     init(limit: Duration = .seconds(60)) {
@@ -17,8 +18,17 @@ final class FenceTime: Sendable {
     /// From now on writers stand still.
     func begin() { began.withLock { $0 = .now } }
 
+    /// From now on the point of no return may be passed, whatever is heard of it.
+    func decide() { decision.withLock { $0 = true } }
+
+    /// Whether the point of no return may have been passed.
+    var isDecided: Bool { decision.withLock(\.self) }
+
     /// Writers are at work again.
-    func end() { began.withLock { $0 = nil } }
+    func end() {
+        began.withLock { $0 = nil }
+        decision.withLock { $0 = false }
+    }
 
     /// Runs a part of a switch, and cancels it when writers have stood still for too long.
     func bound<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {

@@ -7,6 +7,7 @@ import Sync
 extension Conductor {
     /// Follows the source until something is asked that ends it.
     func follow() async throws -> Migration.Outcome? {
+        try await OpenedServer.target.refuseIfForgotten(run)
         // An earlier try may have been broken off between it and the fence.
         try await dropSlots(kind: Crossing.reverseSlotKind)
         let selection = try await run.sourceSelection()
@@ -50,6 +51,7 @@ extension Conductor {
         let plan = run.reversePlan(selection, start: start ?? .zero, members: try await reverseMembers())
         let schema = try await withNeutralConnection(to: run.endpoints.source) { try Schema($0) }
         let crossing = Crossing(run: run, direction: .reverse, plan: plan, selection: selection)
+        try await OpenedServer.target.note(run)
         try await dropSlots(kind: "slot")
         try await setAside(on: .source)
         let decision = try await withFollower(plan, schema: schema, throttle: run.throttle, stages: run.stages) {
@@ -122,32 +124,37 @@ extension Conductor {
     ) async throws {
         do {
             try await fenceTime.bound {
-                guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request) }
-                try await withWayBack(crossed) { report in try await open(.reversing, report, request) }
+                guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request, fenceTime) }
+                try await withWayBack(crossed) { try await open(.reversing, $0, request, fenceTime) }
             }
-            try? await noteOpened()
+            // Should it be stopped now, or the target be lost: the next run would note it too late.
+            try? await withoutCancellation { [run] in try await OpenedServer.target.note(run) }
         } catch {
-            run.monitor.failure(of: "the \(request.kind)", PostgresError(telling: error))
             try await withoutCancellation { [self] in
-                let isUndone = try await undoCutover()
+                if !fenceTime.isDecided { await openSourceAtOnce() }
                 // What failed may have been to hear that the point of no return was passed.
-                try await withJournal { journal in
-                    if isUndone {
-                        try Self.answer(request, failure: error, on: journal)
-                    } else {
-                        try Self.answer(request, crossed.report, on: journal)
-                    }
+                guard try await undoCutover() else {
+                    try await withJournal { try Journal.answerCommitted(on: $0) }
+                    return try await OpenedServer.target.note(run)
                 }
+                run.monitor.failure(of: "the \(request.kind)", PostgresError(telling: error))
+                try await withJournal { try Self.answer(request, failure: error, on: $0) }
             }
         }
         fenceTime.end()
     }
 
     /// Passes the point of no return and tells it.
-    private func open(_ phase: Phase, _ report: CutoverReport, _ request: Journal.Request) async throws {
+    private func open(
+        _ phase: Phase,
+        _ report: CutoverReport,
+        _ request: Journal.Request,
+        _ fenceTime: FenceTime
+    ) async throws {
         var report = report
         try await withJournal { journal in
             try await report.measure("open the new server") { [report] in
+                fenceTime.decide()
                 try await pass(into: phase, request, report, on: journal)
             }
             try Self.answer(request, report, on: journal)
@@ -203,32 +210,15 @@ extension Conductor {
         }
     }
 
-    /// Notes on the source that the target is open, for the case that the target should forget it.
-    private func noteOpened() async throws {
-        try await withNeutralConnection(to: run.endpoints.source) { source in
-            try source.execute("INSERT INTO martlet.position (stream, lane, lsn) VALUES ('opened', 0, '0/0')")
+    /// Lets writers in on the source again, also when the journal is out of reach, unless their triggers come first.
+    ///
+    /// Only for a fence of ours, before the point of no return. Its triggers go later.
+    func openSourceAtOnce() async {
+        guard run.options.sessionRoles.source == .replica else { return }
+        try? await withNeutralConnection(to: run.endpoints.source, application: "martlet fence") { source in
+            try source.keepEventTriggersQuiet()
+            try Fence.open(on: source)
         }
-    }
-
-    /// Refuses to let writers in on the source when the application works on the target already, which has forgotten it.
-    private func refuseForgotten() async throws {
-        let isOpened = try await withNeutralConnection(to: run.endpoints.source) { source in
-            try source.query("SELECT WHERE to_regclass('martlet.position') IS NOT NULL").count > 0
-                && source.query("SELECT FROM martlet.position WHERE stream = 'opened'").count > 0
-        }
-        guard isOpened else { return }
-        // Nothing is gained by trying again.
-        run.monitor.isSwitching = false
-        throw PostgresError(
-            "the target does not know any more that it was opened by a cutover",
-            detail:
-                "The source notes that the cutover was done, the journal on the target that it was not: the target was restored "
-                + "to an older state, or a standby took over that lacked the last transactions. What was written there since "
-                + "the cutover may be missing. The source stays closed to writers.",
-            hint:
-                "Decide which server the application is to work on. To stay on the target: UPDATE martlet.migration SET phase = "
-                + "'switched' there, then martlet finish. To go back to the source: martlet abort, which opens it."
-        )
     }
 
     /// Drops the slot of the stream to the target, or of the way back, which nobody will read any more.
@@ -242,7 +232,7 @@ extension Conductor {
     func undoCutover() async throws -> Bool {
         try await withJournal { journal in
             try await Journal.whileHolding(Phase.cuttingOver.rawValue, on: journal) {
-                try await refuseForgotten()
+                try await OpenedServer.target.refuseIfForgotten(run)
                 run.monitor.activity("taking the fence away")
                 let cleanup = Cleanup(endpoints: run.endpoints, directory: run.directory)
                 // Writers need their triggers. Somebody who only reads may be in the way of a rule, and they cannot wait for him.
@@ -264,6 +254,7 @@ extension Conductor {
         do {
             try await report.measure("open the old server") {
                 try await withJournal { try await pass(into: .rolledBack, request, crossed.report, on: $0) }
+                Milestone.reach("reverse: rolled back")
                 try await withNeutralConnection(to: run.endpoints.source) { source in
                     try source.keepEventTriggersQuiet()
                     try Fence.open(on: source)
@@ -282,16 +273,12 @@ extension Conductor {
         run.monitor.event("rolled back; writers stood still for \(Int(report.downtimeMilliseconds.rounded())) ms")
     }
 
-    /// Lets writers in again; may be repeated.
-    func lowerFence(of side: Journal.Side) async throws {
-        try await Cleanup(endpoints: run.endpoints, directory: run.directory).openFence(of: side)
-    }
-
     /// Takes the fence on the new server away again and goes on carrying changes back, unless it is rolled back; then false.
     func undoRollback() async throws -> Bool {
         try await withJournal { journal in
             try await Journal.whileHolding(Phase.rollingBack.rawValue, on: journal) {
-                try await lowerFence(of: .target)
+                try await OpenedServer.source.refuseIfForgotten(run)
+                try await Cleanup(endpoints: run.endpoints, directory: run.directory).openFence(of: .target)
                 try await setAside(on: .source)
                 try enter(.reversing, on: journal)
             }

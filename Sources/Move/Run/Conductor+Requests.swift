@@ -88,8 +88,10 @@ extension Conductor {
     /// Looks once a minute how tables have become different, before the first row shows it.
     private func lookForDrift(_ crossing: Crossing, _ next: inout ContinuousClock.Instant) async throws {
         guard ContinuousClock.now >= next else { return }
-        let drift = try await crossing.drift().map { "\($0.text)\n\($0.remedy.text);" }
-        let new = try await crossing.newTables().map { "table \"\($0)\" is new, and is not moved" }
+        let drift = try await crossing.drift().map { "on the server that is followed, \($0.text)\n\($0.remedy.text);" }
+        let new = try await crossing.newTables().map {
+            "on the server that is followed, table \"\($0)\" is new, and is not moved"
+        }
         // Somebody may have made a trigger or a foreign key meanwhile.
         try await setAside(on: crossing.direction.entered, waits: false)
         let gaps = crossing.direction == .forward ? [] : try await crossing.gapsOfFence()

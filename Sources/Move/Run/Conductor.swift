@@ -34,11 +34,14 @@ struct Conductor: Sendable {
                     try Fence.open(on: source)
                     try await Fence.drop(on: source)
                 }
+                try await OpenedServer.source.note(run)
+                try await withJournal { try Journal.answerCommitted(on: $0) }
                 // Nobody will read it any more, and it keeps the log of its server.
                 try await dropSlots(kind: Crossing.reverseSlotKind)
                 try await LateValidation().run(run, side: .source)
                 outcome = .rolledBack
             case .switched:
+                try await OpenedServer.target.note(run)
                 try await dropSlots(kind: "slot")
                 outcome = .switched
             }

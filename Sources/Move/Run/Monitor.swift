@@ -258,7 +258,7 @@ public final class Monitor: Sendable {
             defer { state.report.drift = drift.isEmpty ? nil : drift }
             return state.report.drift ?? []
         }
-        for text in drift where !known.contains(text) { event("on the server that is followed, \(text)") }
+        for text in drift where !known.contains(text) { event(text) }
     }
 
     func note(_ comparison: StatusReport.Comparison) {

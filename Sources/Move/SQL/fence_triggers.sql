@@ -1,5 +1,5 @@
--- Which tables of this database have a trigger of the fence? (14+)
-SELECT n.nspname, c.relname
+-- Which tables of this database have a trigger of the fence, and does it hold for everybody there? (14+)
+SELECT n.nspname, c.relname, t.tgenabled = 'A' AS holds
   FROM pg_trigger t
   JOIN pg_class c ON c.oid = t.tgrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace

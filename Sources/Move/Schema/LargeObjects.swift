@@ -7,8 +7,8 @@ import Synchronization
 struct LargeObjects {
     /// What a pass has made equal, so that the next one looks only at what was changed since.
     struct Mark: Sendable {
-        /// The oldest transaction that ran when the pass began, an `xid`; the pass has seen all before it.
-        fileprivate let transaction: String
+        /// The oldest transaction that ran when the pass began; the pass has seen all before it.
+        fileprivate let transaction: Int
         fileprivate let objects: [UInt32]
         fileprivate let described: [UInt32]
     }
@@ -78,19 +78,25 @@ struct LargeObjects {
         _ = try await copy(changed, from, to)
     }
 
-    private static func canLook(into server: Connection) throws(PostgresError) -> Bool {
-        try server.query("SELECT WHERE has_table_privilege('pg_largeobject', 'SELECT')").count > 0
-    }
-
     /// Those that were changed on a server since a transaction, or are gone.
     private static func changed(
         on server: Connection,
-        since transaction: String,
+        since transaction: Int,
         _ objects: [UInt32] = [],
         _ described: [UInt32] = []
     ) throws(PostgresError) -> [UInt32] {
-        try server.query(MoveSQL.changedLargeObjects, transaction, objects, described)
-            .map { row throws(PostgresError) in try row("oid") }
+        // The rows tell the last 32 bits of a transaction, and so no more than whether it is of the last half round.
+        let isLongAgo = try nextTransaction(on: server) >= transaction + 1 << 31
+        let rows =
+            isLongAgo
+            ? try server.query("SELECT oid FROM pg_largeobject_metadata")
+            : try server.query(
+                MoveSQL.changedLargeObjects,
+                String(UInt32(truncatingIfNeeded: transaction)),
+                objects,
+                described
+            )
+        return try rows.map { row throws(PostgresError) in try row("oid") }
     }
 
     /// Brings back what was changed on `from` since the cutover to `to`, which tables that were not moved go on using.
@@ -100,52 +106,62 @@ struct LargeObjects {
     ///
     /// - Throws: an error that names objects that were changed on both.
     func bringBack(from: Connection, to: Connection, isFinal: Bool, journal: Connection) async throws {
-        guard let since = try Journal.equalObjects(on: journal),
-            try from.query("SELECT FROM pg_largeobject_metadata LIMIT 1").count > 0
-        else { return }
+        guard try Self.areThere(on: from) else { return }
+        guard let since = try Journal.equalObjects(on: journal) else {
+            throw PostgresError("the journal does not tell since when large objects may differ")
+        }
         if isFinal { try await waitForWriters(on: from) }
-        for server in [from, to] where try !Self.canLook(into: server) {
-            throw PostgresError(
-                "cannot tell which large objects were changed since the cutover",
-                detail: "Some tables were not moved, so that both servers may have changed some; the role may not read "
-                    + "pg_largeobject on \(server.target.place).",
-                hint: "GRANT SELECT ON pg_largeobject to it there, as a superuser."
-            )
-        }
-        let now = try Self.oldestTransaction(on: from)
+        let now = Journal.EqualObjects(
+            source: try Self.oldestTransaction(on: to),
+            target: try Self.oldestTransaction(on: from)
+        )
         let changed = try Self.changed(on: from, since: since.target)
-        let theirs = Set(try Self.changed(on: to, since: since.source))
-        let (wanted, present) = changed.isEmpty ? ([:], [:]) : (try read(from, changed), try read(to, changed))
-        let unchanged = try await unchanged(among: wanted.filter { $0.value == present[$0.key] }, from, to)
-        let different = wanted.filter { !unchanged.contains($0.key) }
-        let disputed = different.keys.filter { theirs.contains($0) }.sorted()
-        guard disputed.isEmpty else {
-            throw PostgresError(
-                "large objects were changed on both servers since the cutover",
-                detail: "Some tables were not moved and are in use on the old server. Objects: "
-                    + disputed.prefix(10).map(String.init).joined(separator: ", ")
-                    + (disputed.count > 10 ? " …." : "."),
-                hint:
-                    "Decide for each which content is right, and give it to both: lo_get tells it, lo_from_bytea makes it."
-            )
+        if !changed.isEmpty {
+            let (wanted, present) = (try read(from, changed), try read(to, changed))
+            let same = try await unchanged(among: wanted.filter { $0.value.bytes == present[$0.key]?.bytes }, from, to)
+            var different = wanted.filter { !same.contains($0.key) || $0.value != present[$0.key] }
+            if !different.isEmpty {
+                let theirs = Set(try Self.changed(on: to, since: since.source))
+                try Self.refuse(different.keys.filter { theirs.contains($0) && !same.contains($0) })
+                // What they have granted or commented stays.
+                different = different.filter { !theirs.contains($0.key) }
+            }
+            try unlink(different.keys.filter { present[$0] != nil }.sorted(), on: to)
+            try await make(different, from, to)
         }
-        try unlink(different.keys.filter { present[$0] != nil }.sorted(), on: to)
-        try await make(different, from, to)
-        let equal = Journal.EqualObjects(source: try Self.nextTransaction(on: to), target: now)
-        try Journal.note(equal, on: journal)
+        try Journal.note(now, on: journal)
     }
 
-    /// When both servers have the same; on the source from the next transaction on, on the target from the oldest that runs.
-    static func equal(source: Connection, target: Connection) throws(PostgresError) -> Journal.EqualObjects {
-        Journal.EqualObjects(source: try nextTransaction(on: source), target: try oldestTransaction(on: target))
+    private static func refuse(_ disputed: [UInt32]) throws(PostgresError) {
+        guard !disputed.isEmpty else { return }
+        let numbers = disputed.sorted().prefix(10).map(String.init).joined(separator: ", ")
+        throw PostgresError(
+            "large objects were changed on both servers since the cutover",
+            detail: "Some tables were not moved and are in use on the old server. Objects: \(numbers)"
+                + (disputed.count > 10 ? " …." : "."),
+            hint:
+                "Give each the same content on both (lo_put, lo_truncate). Where they are two objects of one number, give one of "
+                + "them another number (lo_from_bytea(0, …)), and update what refers to it."
+        )
     }
 
-    private static func oldestTransaction(on server: Connection) throws(PostgresError) -> String {
-        try server.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid")[0]("xid")
+    /// Whether a server has any.
+    static func areThere(on server: Connection) throws(PostgresError) -> Bool {
+        try server.query("SELECT FROM pg_largeobject_metadata LIMIT 1").count > 0
     }
 
-    private static func nextTransaction(on server: Connection) throws(PostgresError) -> String {
-        try server.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text AS xid")[0]("xid")
+    /// Whether the role may see which were changed, and what they hold.
+    static func canLook(into server: Connection) throws(PostgresError) -> Bool {
+        try server.query("SELECT WHERE has_table_privilege('pg_largeobject', 'SELECT')").count > 0
+    }
+
+    /// The oldest transaction that runs on a server: all before it are seen by who looks now.
+    static func oldestTransaction(on server: Connection) throws(PostgresError) -> Int {
+        try server.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid")[0]("xid")
+    }
+
+    private static func nextTransaction(on server: Connection) throws(PostgresError) -> Int {
+        try server.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid")[0]("xid")
     }
 
     private func waitForWriters(on server: Connection) async throws {

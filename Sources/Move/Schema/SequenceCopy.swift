@@ -13,8 +13,8 @@ struct SequenceCopy {
     private let maps: TableMaps
     /// To where those that are on `to` were set, or would have been; nil when one is to be set in any case.
     private var positions: [QualifiedName: Position?]
-    /// Sequences of `to` from which others draw, too, and so are never set back.
-    private let shared: Set<QualifiedName>
+    /// Whether others draw from those of `to`, so that none is set back.
+    private let isShared: Bool
 
     /// Where a sequence stands.
     private struct Position: Hashable {
@@ -26,18 +26,18 @@ struct SequenceCopy {
         from: Connection,
         to: Connection,
         maps: TableMaps,
-        shared: Set<QualifiedName> = []
+        isShared: Bool = false
     ) throws(PostgresError) {
         self.from = from
         self.to = to
         self.maps = maps
-        self.shared = shared
+        self.isShared = isShared
         positions = Dictionary(uniqueKeysWithValues: try Sequence.readAll(to).map { ($0.name, nil) })
     }
 
     /// Sets every sequence on `to` to where it stands on `from`; returns how many there are.
     ///
-    /// Exact: the next value drawn on either server is the same, but of those that others draw from, too. Two round trips for all, and some more for
+    /// Exact: the next value drawn on either server is the same, unless others draw from those of `to`. Two round trips for all, and some more for
     /// those of which nothing was drawn since they were made or set.
     @discardableResult
     mutating func setAll() throws(PostgresError) -> Int {
@@ -76,33 +76,24 @@ struct SequenceCopy {
     }
 
     private mutating func set(_ wanted: [QualifiedName: Position]) throws(PostgresError) {
-        let ahead = try readAhead(wanted)
-        let changed = wanted.filter { positions[$0.key] != $0.value && !ahead.contains($0.key) }
-        positions.merge(wanted) { $1 }
+        let changed = wanted.filter { positions[$0.key] != $0.value }
         guard !changed.isEmpty else { return }
         try to.query(
             """
-            SELECT setval(format('%I.%I', schema, name)::regclass, value, is_called)
+            SELECT setval(seqrelid, value, is_called)
               FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bool[]) AS s (schema, name, value, is_called)
+              JOIN pg_sequence ON seqrelid = format('%I.%I', schema, name)::regclass
+             WHERE CASE WHEN NOT $5 THEN true
+                        WHEN seqincrement > 0 THEN (value > pg_sequence_last_value(seqrelid)) IS NOT FALSE
+                        ELSE (value < pg_sequence_last_value(seqrelid)) IS NOT FALSE END
             """,
             changed.map(\.key.schema),
             changed.map(\.key.name),
             changed.map(\.value.value),
-            changed.map(\.value.isCalled)
+            changed.map(\.value.isCalled),
+            isShared
         )
-    }
-
-    /// Which of those that others draw from have gone further on `to` than they are to be set.
-    private func readAhead(_ wanted: [QualifiedName: Position]) throws(PostgresError) -> Set<QualifiedName> {
-        guard !shared.isEmpty else { return [] }
-        var ahead: Set<QualifiedName> = []
-        for sequence in try Sequence.readAll(to) where shared.contains(sequence.name) {
-            guard let drawn = sequence.lastValue, let wanted = wanted[sequence.name] else { continue }
-            if drawn == wanted.value || sequence.steps(from: wanted.value, to: drawn) != nil {
-                ahead.insert(sequence.name)
-            }
-        }
-        return ahead
+        positions.merge(changed) { $1 }
     }
 
     /// Where those sequences stand from which nothing was drawn: only they themselves tell

@@ -43,10 +43,12 @@ struct StartPosition {
             }
             let end: LSN = try slot("end")
             guard from <= end else {
-                throw lostChanges(
-                    "The \(written) has applied \(applied), and the spool ends at \(spooled), but the log of the \(followed) "
+                throw PostgresError(
+                    "the \(followed) has lost changes that the \(written) has",
+                    detail:
+                        "The \(written) has applied \(applied), and the spool ends at \(spooled), but the log of the \(followed) "
                         + "ends at \(end): it was restored to an older state, or a standby took over that lacked the last changes.",
-                    hint: nil
+                    hint: hint(nil)
                 )
             }
             return from
@@ -54,7 +56,7 @@ struct StartPosition {
     }
 
     /// What to throw where the spool and the position show that changes are missing.
-    func lostChanges(_ detail: String, hint text: String?) -> PostgresError {
+    func lostChanges(_ detail: String, hint text: String) -> PostgresError {
         PostgresError(
             "the \(followed) no longer has all changes that the \(written) needs",
             detail: detail,

@@ -85,7 +85,10 @@ struct Asker: Sendable {
         as type: Answer.Type
     ) async throws -> Answer? {
         try await withNeutralConnection(to: target, application: "martlet \(kind)") { connection in
-            guard try Journal.withdraw(request, on: connection) else { throw CancellationError() }
+            // A journal that is gone, or has lost the request, has nothing to answer.
+            guard try Journal.exists(on: connection), try Journal.withdraw(request, on: connection) == true else {
+                throw CancellationError()
+            }
             return try await wait(for: request, told: "", on: connection, as: type)
         }
     }
@@ -111,6 +114,7 @@ struct Asker: Sendable {
                     try Journal.dropRequests(on: connection)
                 }
                 guard let answer = try Journal.answer(to: request, on: connection), answer.isDone else { return nil }
+                tell("the martlet that ran the move has ended: start martlet migrate again, which goes on from here")
                 return try decode(answer, type)
             }
             try await Task.sleep(for: .milliseconds(20))

@@ -65,7 +65,7 @@ struct Painter {
         for drift in report.drift ?? [] {
             let parts = drift.split(separator: "\n")
             if let statement = parts.last, standing.contains(statement) { continue }
-            lines += text("on the server that is followed, \(parts.first ?? "")", width, .yellow)
+            lines += text(String(parts.first ?? ""), width, .yellow)
             lines += parts.dropFirst().flatMap { text("  \($0)", width) }
         }
         return lines

@@ -127,10 +127,12 @@ struct SwitchFaultTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)))
-    func `a target that is gone in the middle of a cutover does not keep the writers of the source out`() async throws {
+    @Test(.timeLimit(.minutes(10)), arguments: ["after put up the fence", "after prove the way back"])
+    func `a target that is gone in the middle of a cutover does not keep the writers of the source out`(
+        milestone: String
+    ) async throws {
         try await withFaultyMove(of: Self.table) { move, servers in
-            let outcome = try await move.stopping(at: "forward: after put up the fence").run("migrate") { process in
+            let outcome = try await move.stopping(at: "forward: \(milestone)").run("migrate") { process in
                 try await move.untilFollowing()
                 try await move.request("cutover")
                 try await TestMove.untilStopped(process)
@@ -153,13 +155,34 @@ struct SwitchFaultTests {
         try await withMove(of: Self.table) { move in
             try await cutOver(move)
             // What a standby knows that took over and lacks the last transactions.
-            try await execute(move.target, "UPDATE martlet.migration SET phase = 'cuttingOver'")
-            let refused = try await move.run("migrate")
-            #expect(refused.status == 1)
-            #expect(refused.error.contains("does not know any more that it was opened"), "\(refused.error)")
+            for phase in ["following", "cuttingOver"] {
+                try await execute(move.target, "UPDATE martlet.migration SET phase = \(literal: phase)")
+                let refused = try await move.run("migrate")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains("does not know any more that the cutover was done"), "\(refused.error)")
+            }
             await #expect(throws: PostgresError.self) { try await execute(move.source, "DELETE FROM t") }
             try await move.must("abort", "--keep-copy")
             try await execute(move.source, "DELETE FROM t")
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)))
+    func `a target that has forgotten the rollback is not opened beside the source`() async throws {
+        try await withMove(of: Self.table) { move in
+            try await move.follow(then: .none) {
+                try await move.must("cutover")
+                try await move.must("rollback")
+            }
+            try await execute(move.target, "UPDATE martlet.migration SET phase = 'rollingBack'")
+            let refused = try await move.run("migrate")
+            #expect(refused.status == 1)
+            #expect(refused.error.contains("does not know any more that the rollback was done"), "\(refused.error)")
+            await #expect(throws: PostgresError.self) { try await execute(move.target, "DELETE FROM t") }
+            try await execute(move.source, "DELETE FROM t")
+            try await execute(move.target, "UPDATE martlet.migration SET phase = 'rolledBack'")
+            try await move.must("abort")
             #expect(try await move.leftovers() == "")
         }
     }
@@ -169,7 +192,7 @@ struct SwitchFaultTests {
     {
         try await withMove(of: Self.table) { move in
             try await cutOver(move)
-            try await execute(move.source, "DROP TRIGGER martlet_fence ON t")
+            try await execute(move.source, "ALTER TABLE t DISABLE TRIGGER ALL")
             let outcome = try await move.run("migrate") { _ in
                 try await untilTold("table \"public.t\" of the old server has no trigger martlet_fence", move)
                 try await move.must("finish")
@@ -194,18 +217,36 @@ struct SwitchFaultTests {
         #expect(outcome.status == 130, "\(outcome.error)")
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: ["cutover", "rollback"])
-    func `a switch that is done is told as done, although martlet died before it said so`(kind: String) async throws {
+    @Test(.timeLimit(.minutes(10)))
+    func `a cutover that is done is told as done, although martlet died before it said so`() async throws {
         try await withMove(of: Self.table) { move in
-            if kind == "rollback" { try await cutOver(move) }
-            let (way, server) = kind == "cutover" ? ("forward", "new") : ("reverse", "old")
-            let outcome = try await move.dying(at: "\(way): after open the \(server) server").run("migrate") {
-                process in
-                try await move.untilWaiting(in: kind == "cutover" ? "following" : "reversing")
-                let answer = try await move.must(kind)
+            let outcome = try await move.dying(at: "forward: after open the new server").run("migrate") { process in
+                try await move.untilFollowing(process)
+                let answer = try await move.must("cutover")
                 #expect(answer.output.contains("downtime: "), "\(answer.output)")
+                #expect(answer.error.contains("start martlet migrate again"), "\(answer.error)")
             }
             #expect(outcome.status == 128 + SIGKILL, "\(outcome.error)")
+        }
+    }
+
+    /// The old server is opened after the point of no return, which is in the journal of the new one.
+    @Test(.timeLimit(.minutes(10)))
+    func `a rollback is told as done when the old server is open, not before`() async throws {
+        try await withMove(of: Self.table) { move in
+            try await cutOver(move)
+            let outcome = try await move.dying(at: "reverse: rolled back").run("migrate") { _ in
+                try await move.untilWaiting(in: "reversing")
+                let answer = try await move.run("rollback")
+                #expect(answer.status == 1)
+                #expect(answer.error.contains("Start it again with the same martlet migrate"), "\(answer.error)")
+            }
+            #expect(outcome.status == 128 + SIGKILL, "\(outcome.error)")
+            await #expect(throws: PostgresError.self) { try await execute(move.source, "DELETE FROM t") }
+            let second = try await move.run("migrate")
+            #expect(second.status == 0, "\(second.error)")
+            try await execute(move.source, "DELETE FROM t")
+            #expect(try await ask(move.target, "SELECT state FROM martlet.request WHERE kind = 'rollback'") == "done")
         }
     }
 

@@ -47,13 +47,18 @@ struct Pitfall30EncodingTests {
     @Test func `pitfall 30: a LATIN1 source becomes UTF8, its names too, and back`() async throws {
         let definitions: SQL = #"""
             CREATE TABLE "Käse" ("größe" text PRIMARY KEY, t text); COMMENT ON TABLE "Käse" IS 'ü';
-            INSERT INTO "Käse" VALUES ('ä', 'é' || repeat('ß', 3000)); CREATE INDEX "Übersicht" ON "Käse" (t)
+            INSERT INTO "Käse" VALUES ('ä', 'é' || repeat('ß', 3000)); CREATE INDEX "Übersicht" ON "Käse" (t);
+            CREATE TABLE hashed (k text PRIMARY KEY) PARTITION BY HASH (k);
+            CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+            CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+            INSERT INTO hashed SELECT 'ä' || n FROM generate_series(1, 40) AS n
             """#
         try await withMove(from: "LATIN1", to: "UTF8", of: #"SET client_encoding = 'UTF8'; "# + definitions) { move in
             try await move.thereAndBack {
                 try await move.write(
                     #"INSERT INTO "Käse" VALUES ('ö', 'ñ')"#,
-                    #"UPDATE "Käse" SET "größe" = 'Ä' WHERE "größe" = 'ä'"#
+                    #"UPDATE "Käse" SET "größe" = 'Ä' WHERE "größe" = 'ä'"#,
+                    #"UPDATE hashed SET k = 'ö' || k WHERE k LIKE '%1'"#
                 )
             } afterCutover: {
                 #expect(

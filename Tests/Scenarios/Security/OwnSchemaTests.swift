@@ -74,6 +74,9 @@ struct OwnSchemaTests {
                         let refused = try await second.run("cutover")
                         #expect(refused.status == 1, "\(refused.output)")
                         #expect(refused.error.contains("another move has cut over from"), "\(refused.error)")
+                        await #expect(throws: PostgresError.self, "the fence of the first one stands") {
+                            try await execute(first.source, "INSERT INTO t VALUES (0)")
+                        }
                     }
                     let onward = try await second.program.run(["assess", "--source", first.target.secretURI])
                     #expect(onward.output.contains("is itself the target of a move"), "\(onward.output)")

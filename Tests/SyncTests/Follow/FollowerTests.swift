@@ -158,7 +158,7 @@ struct FollowerTests {
             try await way.follow { _, _ in }
             try await execute(way.places.target, "UPDATE martlet.position SET lsn = 'FFFF/0'")
             let error = await #expect(throws: PostgresError.self) { try await way.follow { _, _ in } }
-            #expect(error?.message == "the source no longer has all changes that the target needs")
+            #expect(error?.message == "the source has lost changes that the target has")
             #expect(error?.detail?.contains("a standby took over that lacked the last changes") == true)
         }
     }
