@@ -10,7 +10,7 @@ enum OpenedServer: String {
 
     private func mark(_ run: Run) -> String { "opened \(rawValue) of \(run.names.id)" }
 
-    /// Notes that it is open. May be repeated.
+    /// Notes that it is open; may be repeated.
     func note(_ run: Run) async throws {
         _ = try await withNeutralConnection(to: run.endpoints.source) { source in
             try source.query(
