@@ -51,6 +51,7 @@ struct AbortTests {
                 let command = isCutOver ? "finish" : "abort"
                 let refused = try await move.run(command)
                 #expect(refused.status == 1 && refused.error.contains("could not connect"), "\(refused.error)")
+                #expect(refused.error.contains("martlet \(command) --source-is-gone"), "\(refused.error)")
                 let ended = try await move.must(command, "--source-is-gone")
                 #expect(ended.output.contains("left on the source: publication"), "\(ended.output)")
                 #expect(ended.output.contains("DROP PUBLICATION IF EXISTS"), "\(ended.output)")

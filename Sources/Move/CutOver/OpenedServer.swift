@@ -8,35 +8,42 @@ import Postgres
 enum OpenedServer: String {
     case source, target
 
-    private func mark(_ run: Run) -> String { "opened \(rawValue) of \(run.names.id)" }
+    private func mark(_ id: String) -> String { "opened \(rawValue) of \(id)" }
 
     /// Notes that it is open; may be repeated.
     func note(_ run: Run) async throws {
         _ = try await withNeutralConnection(to: run.endpoints.source) { source in
             try source.query(
                 "INSERT INTO martlet.position (stream, lane, lsn) VALUES ($1, 0, '0/0') ON CONFLICT DO NOTHING",
-                mark(run)
+                mark(run.names.id)
             )
         }
     }
 
     /// Refuses to let writers in on the other server when the journal does not know any more that this one was opened.
     func refuseIfForgotten(_ run: Run) async throws {
-        let isOpened = try await withNeutralConnection(to: run.endpoints.source) { source in
-            // It may be another move's, of another role.
-            let readable = try source.query(
-                """
-                SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE n.nspname = 'martlet' AND c.relname = 'position'
-                   AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-                """
-            )
-            guard !readable.isEmpty else { return false }
-            return try !source.query("SELECT FROM martlet.position WHERE stream = $1", mark(run)).isEmpty
+        do {
+            try await withNeutralConnection(to: run.endpoints.source) { try refuseIfNoted(of: run.names.id, on: $0) }
+        } catch let error as PostgresError where !error.isConnectionLoss {
+            // Nothing is gained by trying again.
+            run.monitor.isSwitching = false
+            throw error
         }
-        guard isOpened else { return }
-        // Nothing is gained by trying again.
-        run.monitor.isSwitching = false
+    }
+
+    /// Refuses what must not be done to a move that has opened this server.
+    func refuseIfNoted(of id: String, on source: Connection) throws(PostgresError) {
+        // It may be another move's, of another role.
+        let readable = try source.query(
+            """
+            SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = 'martlet' AND c.relname = 'position'
+               AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+            """
+        )
+        guard !readable.isEmpty,
+            try !source.query("SELECT FROM martlet.position WHERE stream = $1", mark(id)).isEmpty
+        else { return }
         throw forgotten
     }
 

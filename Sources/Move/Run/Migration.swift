@@ -251,6 +251,12 @@ public struct Migration: Sendable {
         }
     }
 
+    /// Refuses to drop a copy on which an application works since a cutover that the journal has forgotten.
+    public static func checkCopy(_ migration: Journal.Migration, on source: Connection) throws {
+        guard Phase(rawValue: migration.phase) != .rolledBack else { return }
+        try OpenedServer.target.refuseIfNoted(of: migration.id, on: source)
+    }
+
     /// What is decided lies in the journal; the command line counts only when a move begins.
     private func makeRun(
         _ migration: Journal.Migration,

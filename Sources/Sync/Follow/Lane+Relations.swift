@@ -56,8 +56,7 @@ extension Lane {
             target: target,
             map: map,
             isReferenced: configuration.referenced.contains(relation.id),
-            watermark: watermark,
-            format: configuration.format
+            watermark: watermark
         )
         return (table, ApplyStatements(table: table, format: configuration.format))
     }

@@ -65,8 +65,7 @@ final class LaneTable {
         target: Table,
         map: TableMap?,
         isReferenced: Bool,
-        watermark: LSN,
-        format: ValueFormat
+        watermark: LSN
     ) throws(PostgresError) {
         self.relation = relation.id
         name = target.name
@@ -85,9 +84,6 @@ final class LaneTable {
             if map?.left.contains(sentName) == true { return nil }
             guard let column = target.columns.first(where: { $0.identifier == name }) else {
                 throw Self.missing(column: name.name, of: target)
-            }
-            guard format == .text || !column.type.isReference else {
-                throw Self.reference(column, of: target)
             }
             places[column.identifier] = place
             return Column(
@@ -137,19 +133,6 @@ final class LaneTable {
             hint: "Add the column on the target as it is on the source, or as it was before it was dropped there; "
                 + "the table then goes on by itself.",
             sqlState: "42703"
-        )
-    }
-
-    private static func reference(_ column: Catalog.Column, of table: Table) -> PostgresError {
-        PostgresError(
-            "column \"\(column.name)\" of table \"\(table.name)\" cannot travel in binary form, as this stream does",
-            detail:
-                "It was added after the move began. A value of type \(column.declaredType) is the OID of an object, which is "
-                + "that of another one on the target.",
-            hint:
-                "Give the column another type on both servers, such as text, then copy the table again with martlet resync; "
-                + "or begin anew: martlet abort, martlet migrate.",
-            sqlState: "42804"
         )
     }
 }

@@ -38,18 +38,20 @@ struct FinishCommand: Command {
         let migration = try await withNeutralConnection(to: endpoints.target) { try Journal.migration(on: $0) }
         let phase = migration.flatMap { Phase(rawValue: $0.phase) }
         guard let migration, phase == .reversing || phase == .switched else { return }
-        let sessions = try await withNeutralConnection(to: endpoints.source) { source in
-            try Migration.check(migration, on: source)
-            return try source.query(
-                """
-                SELECT format('%s (pid %s%s)', coalesce(nullif(application_name, ''), usename), pid,
-                              ', from ' || host(client_addr)) AS session
-                  FROM pg_stat_activity
-                 WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend'
-                   AND pid <> pg_backend_pid() AND application_name NOT LIKE 'martlet%'
-                 ORDER BY backend_start
-                """
-            ).map { row throws(PostgresError) in try row("session", as: String.self) }
+        let sessions = try await LostSourceOption.offered(for: "finish") {
+            try await withNeutralConnection(to: endpoints.source) { source in
+                try Migration.check(migration, on: source)
+                return try source.query(
+                    """
+                    SELECT format('%s (pid %s%s)', coalesce(nullif(application_name, ''), usename), pid,
+                                  ', from ' || host(client_addr)) AS session
+                      FROM pg_stat_activity
+                     WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend'
+                       AND pid <> pg_backend_pid() AND application_name NOT LIKE 'martlet%'
+                     ORDER BY backend_start
+                    """
+                ).map { row throws(PostgresError) in try row("session", as: String.self) }
+            }
         }
         guard !sessions.isEmpty else { return }
         let more = sessions.count > 5 ? ", and \(sessions.count - 5) more" : ""
@@ -97,6 +99,17 @@ struct LostSourceOption: ParsableArguments {
             "The source does not exist any more: remove what is on the target, and list what nobody can remove on the source."
     )
     var sourceIsGone = false
+
+    /// Tells of it when the source cannot be reached.
+    static func offered<Result>(for kind: String, _ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch var error as PostgresError where error.isConnectionLoss {
+            let offer = "If that server does not exist any more: martlet \(kind) --source-is-gone."
+            error.hint = error.hint.map { "\($0) \(offer)" } ?? offer
+            throw error
+        }
+    }
 }
 
 /// What `finish` and `abort` have in common.
@@ -129,7 +142,12 @@ struct EndOfMove {
         try check(migration)
         // With another source it is another move that would be ended; and where nobody runs it, nothing would be found to
         // remove there, and the journal would forget what is left on its own.
-        try await withNeutralConnection(to: endpoints.source) { try Migration.check(migration, on: $0) }
+        try await LostSourceOption.offered(for: kind) {
+            try await withNeutralConnection(to: endpoints.source) { source in
+                try Migration.check(migration, on: source)
+                if dropsCopy { try Migration.checkCopy(migration, on: source) }
+            }
+        }
         let removed = try await asker.ask(kind, Ask.Stop(dropsCopy: dropsCopy), as: [Cleanup.Removed].self)
         // The one that ran the move may have died between its answer and the end of its journal.
         if let removed, try await isGone(endpoints.target) { return removed }

@@ -162,6 +162,8 @@ struct SwitchFaultTests {
                 #expect(refused.error.contains("does not know any more that the cutover was done"), "\(refused.error)")
             }
             await #expect(throws: PostgresError.self) { try await execute(move.source, "DELETE FROM t") }
+            let kept = try await move.run("abort")
+            #expect(kept.status == 1 && kept.error.contains("martlet abort --keep-copy"), "\(kept.error)")
             try await move.must("abort", "--keep-copy")
             try await execute(move.source, "DELETE FROM t")
             #expect(try await move.leftovers() == "")

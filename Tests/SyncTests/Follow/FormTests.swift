@@ -34,23 +34,4 @@ struct FormTests {
             #expect(try await way.differences() == [])
         }
     }
-
-    @Test func `a table with a column that is other bytes on another server stands still, and others go on`()
-        async throws
-    {
-        try await Way.with(tables: "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY)") {
-            way in
-            try await way.follow { follower, _ in
-                follower.release()
-                let column = "ALTER TABLE t ADD r regclass" as SQL
-                try await execute(way.places.target, column)
-                try await way.write([column, "INSERT INTO t VALUES (1, 'a', 't')", "INSERT INTO u VALUES (1)"])
-                let standstill = try await way.standstill(of: "t", follower)
-                #expect(standstill.message.contains("cannot travel in binary form"), "\(standstill)")
-                try await eventually("the other table goes on") {
-                    try await withConnection(to: way.places.target) { try $0.query("SELECT FROM u").count == 1 }
-                }
-            }
-        }
-    }
 }
