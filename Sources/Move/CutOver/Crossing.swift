@@ -99,7 +99,7 @@ struct Crossing: Sendable {
             follower.stopListening()
             try await withoutCancellation { [direction] in
                 // The entry into the phase may have been done when it was cancelled.
-                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
+                try await conductor.undo(direction)
                 if direction == .forward { try await conductor.dropSlots(kind: Self.reverseSlotKind) }
             }
             run.monitor.isSwitching = false
@@ -112,14 +112,15 @@ struct Crossing: Sendable {
         } catch {
             let failure = error
             follower.stopListening()
+            // What follows cannot be given up.
+            fenceTime.end()
             try await withoutCancellation {
                 if direction == .forward { await conductor.openSourceAtOnce() }
-                _ = direction == .forward ? try await conductor.undoCutover() : try await conductor.undoRollback()
+                try await conductor.undo(direction)
             }
             // They were made to stand still behind the fence.
             follower.release()
             validation.resume()
-            fenceTime.end()
             run.monitor.isSwitching = false
             throw failure
         }
@@ -188,7 +189,7 @@ struct Crossing: Sendable {
             let verdict = try await verify(follower, Ask.Verify(), journal, waiting: tellBlockersForAMinute)
             guard verdict.equal else { throw Self.differences(verdict) }
         }
-        let objects = try await makeLargeObjectsEqual(journal)
+        let objects = try await makeLargeObjectsEqual()
         for round in 1...5 where follower.changedRows > 20_000 || round == 1 {
             run.monitor.activity("comparing what changed, round \(round)")
             try await verifyChanged(follower)
@@ -196,17 +197,14 @@ struct Crossing: Sendable {
         return objects
     }
 
-    private func makeLargeObjectsEqual(_ journal: Connection) async throws -> LargeObjects.Mark? {
+    /// Makes them equal; nil when those of the old server are in use: they are looked at once, behind the fence.
+    private func makeLargeObjectsEqual() async throws -> LargeObjects.Mark? {
+        guard try await !oldServerIsInUse else { return nil }
         run.monitor.activity("comparing large objects")
-        let isInUse = try await oldServerIsInUse
         return try await withNeutralConnection(to: left) { server in
             try await withNeutralConnection(to: entered) { other in
                 let objects = run.largeObjects("copying large objects that have changed")
-                return try await run.throttle.whileUsed {
-                    guard isInUse else { return try await objects.copy(from: server, to: other) }
-                    try await objects.bringBack(from: server, to: other, isFinal: false, journal: journal)
-                    return nil
-                }
+                return try await run.throttle.whileUsed { try await objects.copy(from: server, to: other) }
             }
         }
     }
@@ -377,7 +375,7 @@ struct Crossing: Sendable {
     ) async throws {
         let objects = LargeObjects(options: run.options.schema, jobs: run.options.jobs)
         guard let mark else {
-            return try await objects.bringBack(from: server, to: other, isFinal: true, journal: journal)
+            return try await objects.bringBack(from: server, to: other, journal: journal)
         }
         try await objects.copy(from: server, to: other, since: mark)
         guard direction == .forward else { return }

@@ -12,39 +12,48 @@ enum OpenedServer: String {
 
     /// Notes that it is open; may be repeated.
     func note(_ run: Run) async throws {
-        _ = try await withNeutralConnection(to: run.endpoints.source) { source in
-            try source.query(
-                "INSERT INTO martlet.position (stream, lane, lsn) VALUES ($1, 0, '0/0') ON CONFLICT DO NOTHING",
-                mark(run.names.id)
-            )
-        }
+        try await withNeutralConnection(to: run.endpoints.source) { try note(run, on: $0) }
+    }
+
+    /// Notes it in the session's transaction; does nothing where the end of the move has removed the place for it.
+    func note(_ run: Run, on source: Connection) throws(PostgresError) {
+        guard try isReadable(on: source) else { return }
+        try source.query(
+            "INSERT INTO martlet.position (stream, lane, lsn) VALUES ($1, 0, '0/0') ON CONFLICT DO NOTHING",
+            mark(run.names.id)
+        )
     }
 
     /// Refuses to let writers in on the other server when the journal does not know any more that this one was opened.
     func refuseIfForgotten(_ run: Run) async throws {
-        do {
-            try await withNeutralConnection(to: run.endpoints.source) { try refuseIfNoted(of: run.names.id, on: $0) }
-        } catch let error as PostgresError where !error.isConnectionLoss {
-            // Nothing is gained by trying again.
-            run.monitor.isSwitching = false
-            throw error
+        let isOpened = try await withNeutralConnection(to: run.endpoints.source) {
+            try isNoted(of: run.names.id, on: $0)
         }
+        guard isOpened else { return }
+        // Nothing is gained by trying again.
+        run.monitor.isSwitching = false
+        throw forgotten
     }
 
     /// Refuses what must not be done to a move that has opened this server.
     func refuseIfNoted(of id: String, on source: Connection) throws(PostgresError) {
-        // It may be another move's, of another role.
-        let readable = try source.query(
+        if try isNoted(of: id, on: source) { throw forgotten }
+    }
+
+    private func isNoted(of id: String, on source: Connection) throws(PostgresError) -> Bool {
+        guard try isReadable(on: source) else { return false }
+        return try !source.query("SELECT FROM martlet.position WHERE stream = $1", mark(id)).isEmpty
+    }
+
+    /// It may be another move's, of another role.
+    private func isReadable(on source: Connection) throws(PostgresError) -> Bool {
+        try !source.query(
             """
             SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = 'martlet' AND c.relname = 'position'
                AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
             """
-        )
-        guard !readable.isEmpty,
-            try !source.query("SELECT FROM martlet.position WHERE stream = $1", mark(id)).isEmpty
-        else { return }
-        throw forgotten
+        ).isEmpty
     }
 
     private var forgotten: PostgresError {

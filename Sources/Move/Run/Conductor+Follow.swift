@@ -41,6 +41,7 @@ extension Conductor {
 
     /// Follows the new server back to the old one, after a cutover.
     func reverse() async throws -> Migration.Outcome? {
+        try await OpenedServer.source.refuseIfForgotten(run)
         let selection = try await run.targetSelection()
         let start = try await withNeutralConnection(to: run.endpoints.source) { source in
             try source.query("SELECT lsn FROM martlet.position WHERE stream = 'reverse' AND unit = 0").first?(
@@ -127,8 +128,6 @@ extension Conductor {
                 guard crossed.keepsWayBack else { return try await open(.switched, crossed.report, request, fenceTime) }
                 try await withWayBack(crossed) { try await open(.reversing, $0, request, fenceTime) }
             }
-            // Should it be stopped now, or the target be lost: the next run would note it too late.
-            try? await withoutCancellation { [run] in try await OpenedServer.target.note(run) }
         } catch {
             try await withoutCancellation { [self] in
                 if !fenceTime.isDecided { await openSourceAtOnce() }
@@ -157,6 +156,8 @@ extension Conductor {
                 fenceTime.decide()
                 try await pass(into: phase, request, report, on: journal)
             }
+            // Should it be stopped now, or the target be lost: the next run would note it too late.
+            try? await OpenedServer.target.note(run)
             try Self.answer(request, report, on: journal)
         }
         run.monitor.note(report)
@@ -210,6 +211,17 @@ extension Conductor {
         }
     }
 
+    /// Opens the source after a rollback, and notes that.
+    func openSource() async throws {
+        try await withNeutralConnection(to: run.endpoints.source, application: "martlet fence") { source in
+            try source.keepEventTriggersQuiet()
+            try await source.transaction {
+                try OpenedServer.source.note(run, on: source)
+                try Fence.open(on: source)
+            }
+        }
+    }
+
     /// Lets writers in on the source again, also when the journal is out of reach, unless their triggers come first.
     ///
     /// Only for a fence of ours, before the point of no return. Its triggers go later.
@@ -224,6 +236,14 @@ extension Conductor {
     /// Drops the slot of the stream to the target, or of the way back, which nobody will read any more.
     func dropSlots(kind: String) async throws {
         try await Cleanup(endpoints: run.endpoints, directory: run.directory).removeObjects(kinds: [kind])
+    }
+
+    /// Undoes a switch that has not come to its point of no return.
+    func undo(_ direction: Crossing.Direction) async throws {
+        switch direction {
+        case .forward: _ = try await undoCutover()
+        case .reverse: _ = try await undoRollback(mayBeForgotten: false)
+        }
     }
 
     /// Takes the fence away again and goes back to following, unless the point of no return is passed; then false.
@@ -255,16 +275,13 @@ extension Conductor {
             try await report.measure("open the old server") {
                 try await withJournal { try await pass(into: .rolledBack, request, crossed.report, on: $0) }
                 Milestone.reach("reverse: rolled back")
-                try await withNeutralConnection(to: run.endpoints.source) { source in
-                    try source.keepEventTriggersQuiet()
-                    try Fence.open(on: source)
-                }
+                try await openSource()
             }
         } catch {
             run.monitor.failure(of: "the rollback", PostgresError(telling: error))
             return try await withoutCancellation { [self] in
                 // Once it is rolled back, the next try opens the old server.
-                guard try await undoRollback() else { throw error }
+                guard try await undoRollback(mayBeForgotten: false) else { throw error }
                 try await withJournal { try Self.answer(request, failure: error, on: $0) }
             }
         }
@@ -274,10 +291,12 @@ extension Conductor {
     }
 
     /// Takes the fence on the new server away again and goes on carrying changes back, unless it is rolled back; then false.
-    func undoRollback() async throws -> Bool {
+    ///
+    /// `mayBeForgotten`: whether the old server may have been opened, which only that can tell; it may be what is gone.
+    func undoRollback(mayBeForgotten: Bool) async throws -> Bool {
         try await withJournal { journal in
             try await Journal.whileHolding(Phase.rollingBack.rawValue, on: journal) {
-                try await OpenedServer.source.refuseIfForgotten(run)
+                if mayBeForgotten { try await OpenedServer.source.refuseIfForgotten(run) }
                 try await Cleanup(endpoints: run.endpoints, directory: run.directory).openFence(of: .target)
                 try await setAside(on: .source)
                 try enter(.reversing, on: journal)

@@ -24,18 +24,14 @@ struct Conductor: Sendable {
             case .following: outcome = try await follow()
             case .cuttingOver: _ = try await undoCutover()
             case .reversing: outcome = try await reverse()
-            case .rollingBack: _ = try await undoRollback()
+            case .rollingBack: _ = try await undoRollback(mayBeForgotten: true)
             case .copied: outcome = .copied
             case .rolledBack:
                 // A crash may have come between the entry into this phase and the opening of the old server.
                 // Whatever trigger cannot be dropped now, because somebody holds on to its table, waits for martlet finish.
-                try await withNeutralConnection(to: endpoints.source, application: "martlet fence") { source in
-                    try source.keepEventTriggersQuiet()
-                    try Fence.open(on: source)
-                    try await Fence.drop(on: source)
-                }
-                try await OpenedServer.source.note(run)
+                try await openSource()
                 try await withJournal { try Journal.answerCommitted(on: $0) }
+                try await Cleanup(endpoints: run.endpoints, directory: run.directory).openFence(of: .source)
                 // Nobody will read it any more, and it keeps the log of its server.
                 try await dropSlots(kind: Crossing.reverseSlotKind)
                 try await LateValidation().run(run, side: .source)

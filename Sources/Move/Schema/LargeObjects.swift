@@ -101,16 +101,16 @@ struct LargeObjects {
 
     /// Brings back what was changed on `from` since the cutover to `to`, which tables that were not moved go on using.
     ///
-    /// What was changed there stays, and nothing is removed. The journal knows since when both were equal. `isFinal`: writers
-    /// have been stopped; it waits for transactions that may have changed some and go on.
+    /// What was changed there stays, and nothing is removed. The journal knows since when both were equal. Writers have been
+    /// stopped; it waits for transactions that may have changed some and go on.
     ///
     /// - Throws: an error that names objects that were changed on both.
-    func bringBack(from: Connection, to: Connection, isFinal: Bool, journal: Connection) async throws {
+    func bringBack(from: Connection, to: Connection, journal: Connection) async throws {
         guard try Self.areThere(on: from) else { return }
         guard let since = try Journal.equalObjects(on: journal) else {
             throw PostgresError("the journal does not tell since when large objects may differ")
         }
-        if isFinal { try await waitForWriters(on: from) }
+        try await waitForWriters(on: from)
         let now = Journal.EqualObjects(
             source: try Self.oldestTransaction(on: to),
             target: try Self.oldestTransaction(on: from)

@@ -105,7 +105,9 @@ struct LostSourceOption: ParsableArguments {
         do {
             return try await body()
         } catch var error as PostgresError where error.isConnectionLoss {
-            let offer = "If that server does not exist any more: martlet \(kind) --source-is-gone."
+            // What was copied may be all that is left.
+            let keeping = kind == "abort" ? " --keep-copy" : ""
+            let offer = "If that server does not exist any more: martlet \(kind) --source-is-gone\(keeping)."
             error.hint = error.hint.map { "\($0) \(offer)" } ?? offer
             throw error
         }
@@ -170,6 +172,14 @@ struct EndOfMove {
     ) async throws -> [Cleanup.Removed] {
         let migration = try await asker.migration()
         try check(migration)
+        // Nobody can ask the source whether a cutover was done after all.
+        guard !dropsCopy || Phase(rawValue: migration.phase) != .cuttingOver else {
+            throw PostgresError(
+                "the copy may be all that is left, as the move was cutting over when it was last heard of",
+                hint:
+                    "To leave the tables: martlet \(kind) --source-is-gone --keep-copy. Drop them afterwards, if they are not needed."
+            )
+        }
         return try await withNeutralConnection(to: endpoints.target) { journal in
             let lease = try await Lease.take(of: migration.id, on: journal)
             let cleanup = Cleanup(endpoints: endpoints, directory: directory)

@@ -151,6 +151,28 @@ struct SwitchFaultTests {
     }
 
     @Test(.timeLimit(.minutes(10)))
+    func `a source that is gone in the middle of a rollback does not keep the writers of the target out`() async throws
+    {
+        try await withFaultyMove(of: Self.table) { move, servers in
+            try await cutOver(move)
+            let outcome = try await move.stopping(at: "reverse: after put up the fence").run("migrate") { process in
+                try await move.untilWaiting(in: "reversing")
+                try await move.request("rollback")
+                try await TestMove.untilStopped(process)
+                try await servers.source.stop(.immediate)
+                kill(process, SIGCONT)
+                try await untilWritable(servers.directTarget)
+                try await servers.source.start()
+                try await move.untilWaiting(in: "reversing")
+                try await move.must("rollback")
+            }
+            #expect(outcome.status == 0, "\(outcome.error)")
+            try await move.must("abort")
+            #expect(try await move.leftovers() == "")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)))
     func `a target that has forgotten the cutover does not have the source opened`() async throws {
         try await withMove(of: Self.table) { move in
             try await cutOver(move)
