@@ -143,12 +143,11 @@ extension Journal {
     public static func dropRequests(on connection: Connection) throws(PostgresError) {
         try connection.execute(
             """
-            UPDATE martlet.request SET answered = clock_timestamp(),
-                   state = CASE WHEN state = 'committed' AND answer IS NOT NULL THEN 'done' ELSE 'failed' END,
-                   answer = CASE WHEN state = 'committed' AND answer IS NOT NULL THEN answer
-                                 ELSE '{"message": "martlet was stopped before it could answer"}' END
-             WHERE state IN ('asked', 'taken', 'committed', 'withdrawn')
-               AND NOT (state = 'committed' AND answer IS NOT NULL AND kind = 'rollback')
+            UPDATE martlet.request SET state = 'done', answered = clock_timestamp()
+             WHERE state = 'committed' AND answer IS NOT NULL AND kind <> 'rollback';
+            UPDATE martlet.request SET state = 'failed', answered = clock_timestamp(),
+                   answer = '{"message": "martlet was stopped before it could answer"}'
+             WHERE state IN ('asked', 'taken', 'committed', 'withdrawn') AND answer IS NULL
             """
         )
     }

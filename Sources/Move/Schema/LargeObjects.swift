@@ -86,7 +86,7 @@ struct LargeObjects {
         _ described: [UInt32] = []
     ) throws(PostgresError) -> [UInt32] {
         // The rows tell the last 32 bits of a transaction, and so no more than whether it is of the last half round.
-        let isLongAgo = try nextTransaction(on: server) >= transaction + 1 << 31
+        let isLongAgo = try nextTransaction(on: server) >= transaction + (1 << 31)
         let rows =
             isLongAgo
             ? try server.query("SELECT oid FROM pg_largeobject_metadata")

@@ -37,8 +37,8 @@ struct SequenceCopy {
 
     /// Sets every sequence on `to` to where it stands on `from`; returns how many there are.
     ///
-    /// Exact: the next value drawn on either server is the same, unless others draw from those of `to`. Two round trips for all, and some more for
-    /// those of which nothing was drawn since they were made or set.
+    /// Exact: the next value drawn on either server is the same, unless others draw from those of `to`. Two round trips for
+    /// all, and some more for those of which nothing was drawn since they were made or set.
     @discardableResult
     mutating func setAll() throws(PostgresError) -> Int {
         let common = try readCommon()
