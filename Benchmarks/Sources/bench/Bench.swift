@@ -4,7 +4,11 @@ import Postgres
 
 /// Measures martlet beside its peers, in one run on two servers of our own.
 ///
-///     bench [--quick] [--rounds N] [--only copy,drain,…] [--martlet PATH] [--scratch DIR] [--output FILE]
+///     bench [--quick] [--rounds N] [--only copy,drain,…] [--martlet PATH] [--beside PATH] [--backlog NAME]
+///         [--scratch DIR] [--output FILE]
+///
+/// `--beside` is another build of martlet, say one from before a change, which `copy`, `objects` and `drain` measure too;
+/// `--backlog` leaves out all backlogs of `drain` but one.
 ///
 /// Every round runs every contender once, in an order that turns from round to round. Servers
 /// are in temporary folders that are removed at the end, however it comes; dumps and spools are in
@@ -70,6 +74,10 @@ struct Options {
     var rounds = 3
     var disciplines: Set<String> = []
     var martlet = "../.build/release/martlet"
+    /// Another build, to compare with.
+    var otherMartlet: String?
+    /// The only backlog that is drained; nil: all.
+    var backlog: String?
     var scratch = FileManager.default.temporaryDirectory.appending(path: "martlet-bench").path
     var output: String?
 
@@ -85,18 +93,22 @@ struct Options {
             case "--rounds": rounds = max(1, Int(try value(of: option)) ?? 1)
             case "--only": disciplines = Set(try value(of: option).split(separator: ",").map(String.init))
             case "--martlet": martlet = try value(of: option)
+            case "--beside": otherMartlet = Self.absolute(try value(of: option))
+            case "--backlog": backlog = try value(of: option)
             case "--scratch": scratch = try value(of: option)
             case "--output": output = try value(of: option)
             default: throw Failure("unknown option \(option)")
             }
         }
-        martlet = URL(filePath: martlet).absoluteURL.standardized.path
+        martlet = Self.absolute(martlet)
         let unknown = disciplines.subtracting(Discipline.all.map(\.name)).sorted()
         guard unknown.isEmpty else {
             let known = Discipline.all.map(\.name).joined(separator: ", ")
             throw Failure("there is no discipline \(unknown.joined(separator: ", ")); there are \(known)")
         }
     }
+
+    private static func absolute(_ path: String) -> String { URL(filePath: path).absoluteURL.standardized.path }
 
     func wants(_ discipline: String) -> Bool { disciplines.isEmpty || disciplines.contains(discipline) }
 

@@ -114,7 +114,7 @@ extension CopyRace {
             about: "A database with nothing else. pgcopydb copies each by itself.\(about)",
             options: options,
             servers: servers,
-            contenders: [dumpAndRestore, try await pgcopydb(servers), ours].compactMap(\.self),
+            contenders: [dumpAndRestore, try await pgcopydb(servers), ours, other(options)].compactMap(\.self),
             seed: "objects"
         )
     }
@@ -134,6 +134,7 @@ extension CopyRace {
                 #"pg_dump "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET" && psql -X -q -c ANALYZE "$TARGET""#
             ),
             dumpAndRestore, try await pgcopydb(servers), try await pgloader(servers), binaryCopy, ours,
+            other(servers.options),
         ].compactMap(\.self)
     }
 
@@ -168,7 +169,8 @@ extension CopyRace {
         .limit
     )
 
-    private static let ours = Contender.martlet(
-        #"martlet migrate --once --jobs 2 --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#
-    )
+    private static let arguments =
+        #"migrate --once --jobs 2 --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#
+    private static let ours = Contender.martlet(arguments)
+    private static func other(_ options: Options) -> Contender? { .otherMartlet(arguments, options) }
 }

@@ -37,17 +37,27 @@ struct DrainRace {
             )
         }
         var sections: [String] = []
-        for workload in Workload.all(options) {
+        for workload in try workloads(options) {
             sections.append(try await DrainRace(options: options, servers: servers, workload: workload).run())
         }
         try await servers.drop("seed", on: servers.source)
         return sections.joined(separator: "\n\n")
     }
 
+    private static func workloads(_ options: Options) throws -> [Workload] {
+        let all = Workload.all(options)
+        guard let wanted = options.backlog else { return all }
+        guard let workload = all.first(where: { $0.name == wanted }) else {
+            throw Failure("there is no backlog \(wanted); there are \(all.map(\.name).joined(separator: ", "))")
+        }
+        return [workload]
+    }
+
     private func run() async throws -> String {
-        var contenders = [Self.decoding, Self.receiving, Followers.native, Followers.ours]
-        if servers.hasPglogical { contenders.insert(Followers.pglogical, at: 3) }
-        let followers = Followers(servers: servers)
+        var kinds: [Followers.Kind] = servers.hasPglogical ? [.native, .pglogical, .ours] : [.native, .ours]
+        if options.otherMartlet != nil { kinds.append(.other) }
+        let followers = Followers(servers: servers, kinds: kinds)
+        var contenders = [Self.decoding, Self.receiving] + kinds.map(followers.contender)
         for round in 0..<options.rounds {
             tell("making a backlog: \(workload.title)")
             try await followers.prepare(from: "seed", workload.definitions, tables: workload.tables)
@@ -57,13 +67,10 @@ struct DrainRace {
             let expected = try await servers.fingerprint("live", on: servers.source)
             contenders = try await race("drain \(workload.name)", contenders, rounds: round...round) { contender in
                 try await servers.settle()
-                switch contender.role {
-                case .limit: return try await read(contender)
-                case .ours: return try await drain(.ours, followers, expected)
-                case .peer:
-                    let kind: Followers.Kind = contender.name == Followers.pglogical.name ? .pglogical : .native
-                    return try await drain(kind, followers, expected)
+                guard let kind = kinds.first(where: { followers.contender($0).name == contender.name }) else {
+                    return try await read(contender)
                 }
+                return try await drain(kind, followers, expected)
             }
             try await followers.clean()
         }

@@ -8,6 +8,8 @@ struct Followers {
         case native
         case pglogical
         case ours
+        /// Another build of martlet.
+        case other
 
         /// The copy's database.
         var database: String { rawValue }
@@ -17,7 +19,7 @@ struct Followers {
             switch self {
             case .native: "bench\\_native"
             case .pglogical: "pgl\\_%"
-            case .ours: "martlet\\_%"
+            case .ours, .other: "martlet\\_%"
             }
         }
 
@@ -29,23 +31,32 @@ struct Followers {
                 enables
                     ? "SELECT pglogical.alter_subscription_enable('bench', true)"
                     : "SELECT pglogical.alter_subscription_disable('bench', true)"
-            case .ours: nil
+            case .ours, .other: nil
             }
         }
     }
 
     let servers: Servers
+    let kinds: [Kind]
 
-    private var kinds: [Kind] { servers.hasPglogical ? [.ours, .native, .pglogical] : [.ours, .native] }
-
-    static let native = Contender(
+    private static let native = Contender(
         "native subscription",
         "ALTER SUBSCRIPTION bench ENABLE (binary, copy_data = false, create_slot = false)"
     )
-    static let pglogical = Contender("pglogical", "SELECT pglogical.alter_subscription_enable('bench', true)")
-    static let ours = Contender.martlet(
-        #"martlet migrate --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work""#
-    )
+    private static let pglogical = Contender("pglogical", "SELECT pglogical.alter_subscription_enable('bench', true)")
+    private static let ours = Contender.martlet(arguments)
+    private static func other(_ options: Options) -> Contender? { .otherMartlet(arguments, options) }
+
+    private static let arguments = #"migrate --source "$SOURCE" --target "$TARGET" --work-dir "$SCRATCH/work-$KIND""#
+
+    func contender(_ kind: Kind) -> Contender {
+        switch kind {
+        case .native: Self.native
+        case .pglogical: Self.pglogical
+        case .ours: Self.ours
+        case .other: Self.other(servers.options) ?? Self.ours
+        }
+    }
 
     /// Slots for readers of the same changes that apply nothing.
     static let idleSlots: [Identifier] = ["bench_decoded", "bench_received"]
@@ -60,13 +71,13 @@ struct Followers {
         try await withConnection(to: servers.source.connection(to: "live")) { try $0.execute(definitions) }
         for kind in kinds { try await servers.create(kind.database, on: servers.target) }
         try await servers.clearScratch()
-        _ = try await catchUp().interrupt()
+        for kind in kinds where kind.statement(enables: true) == nil { _ = try await catchUp(kind).interrupt() }
         try await subscribe(tables)
     }
 
     /// Moves the database, and returns martlet when it says that it waits for changes.
-    func catchUp() async throws -> Spawned {
-        let command = try spawn()
+    func catchUp(_ kind: Kind = .ours) async throws -> Spawned {
+        let command = try spawn(kind)
         let deadline = ContinuousClock.now + .seconds(300)
         while !command.output.contains("waiting for changes") {
             guard !command.hasEnded(), ContinuousClock.now < deadline else {
@@ -78,14 +89,14 @@ struct Followers {
     }
 
     private func subscribe(_ tables: [String]) async throws {
-        for kind in kinds where kind != .ours {
+        for kind in kinds where kind.statement(enables: true) != nil {
             try await servers.shell(
                 #"pg_dump --no-publications "$SOURCE" | psql -X -q -v ON_ERROR_STOP=1 "$TARGET""#,
                 source: "live",
                 target: kind.database
             )
         }
-        if servers.hasPglogical { try await subscribeByPglogical(tables) }
+        if kinds.contains(.pglogical) { try await subscribeByPglogical(tables) }
         try await withConnection(to: servers.source.connection(to: "live")) { source in
             try source.execute("CREATE PUBLICATION bench FOR TABLE \(.joined(tables.map { "\(Identifier($0))" }))")
             for slot in [Self.slot] + Self.idleSlots {
@@ -141,7 +152,7 @@ struct Followers {
 
     func clean() async throws {
         // Its supervisor keeps DROP DATABASE waiting (pglogical's issue 399).
-        if servers.hasPglogical { try await servers.preload("") }
+        if kinds.contains(.pglogical) { try await servers.preload("") }
         try await withConnection(to: servers.target.connection(to: Kind.native.database)) { target in
             try target.execute("ALTER SUBSCRIPTION bench DISABLE")
             try target.execute("ALTER SUBSCRIPTION bench SET (slot_name = NONE)")
@@ -171,7 +182,7 @@ struct Followers {
 
     /// Lets one follow; returns its command, which a subscription has not.
     func start(_ kind: Kind) async throws -> Spawned? {
-        guard let enable = kind.statement(enables: true) else { return try spawn() }
+        guard let enable = kind.statement(enables: true) else { return try spawn(kind) }
         try await withConnection(to: servers.target.connection(to: kind.database)) { try $0.execute(enable) }
         return nil
     }
@@ -200,8 +211,9 @@ struct Followers {
         guard ContinuousClock.now < deadline else { throw Failure("what was waited for did not happen in time") }
     }
 
-    private func spawn() throws -> Spawned {
-        let environment = servers.environment(source: "live", target: Kind.ours.database)
-        return try Spawned("exec " + Self.ours.command, environment: environment)
+    private func spawn(_ kind: Kind) throws -> Spawned {
+        var environment = servers.environment(source: "live", target: kind.database)
+        environment["KIND"] = kind.rawValue
+        return try Spawned("exec " + contender(kind).command, environment: environment)
     }
 }

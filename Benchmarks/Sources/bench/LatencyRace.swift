@@ -12,23 +12,24 @@ struct LatencyRace {
 
     func run() async throws -> String {
         try await servers.makePgbench("seed", scale: options.isQuick ? 5 : 20)
-        let followers = Followers(servers: servers)
+        let followers = Followers(servers: servers, kinds: [.native, .ours])
         let tables = ["accounts", "branches", "tellers", "history"].map { "pgbench_" + $0 } + ["heartbeat"]
         try await followers.prepare(from: "seed", "CREATE TABLE heartbeat (n int PRIMARY KEY)", tables: tables)
         var lines: [String] = []
         var last = 0
         for rate in [500, 5000] {
-            for (contender, kind) in [(Followers.native, Followers.Kind.native), (Followers.ours, .ours)] {
+            for kind in followers.kinds {
+                let name = followers.contender(kind).name
                 var (delays, later): ([Double], [Double]) = ([], [])
                 for round in 0..<options.rounds {
                     let measured = try await measure(kind, followers, rate: rate, &last)
                     delays += measured
                     later += measured.suffix(measured.count / 2)
                     tell(
-                        "latency at \(rate)/s, round \(round + 1): \(contender.name) \(delays.median.formatted(digits: 2)) ms"
+                        "latency at \(rate)/s, round \(round + 1): \(name) \(delays.median.formatted(digits: 2)) ms"
                     )
                 }
-                lines.append("| \(rate) | \(contender.name) | \(cells(delays, later: later.median)) |")
+                lines.append("| \(rate) | \(name) | \(cells(delays, later: later.median)) |")
             }
         }
         try await followers.clean()

@@ -63,7 +63,12 @@ struct Contender {
         self.role = role
     }
 
-    static func martlet(_ command: String) -> Contender { Contender("**martlet**", command, .ours) }
+    static func martlet(_ arguments: String) -> Contender { Contender("**martlet**", "martlet " + arguments, .ours) }
+
+    /// Another build of martlet; nil when there is none to compare with.
+    static func otherMartlet(_ arguments: String, _ options: Options) -> Contender? {
+        options.otherMartlet.map { Contender("martlet, other build", "'\($0)' " + arguments) }
+    }
 
     func median(_ value: (Measurement) -> Double) -> Double { rounds.map(value).median }
 

@@ -51,7 +51,7 @@ struct VerifyRace {
                     "SELECT sum(('x' || substr(md5(t::text), 1, 8))::bit(32)::bigint), count(*) FROM pgbench_accounts t"
                 )
             ),
-            Contender.martlet(#"martlet verify --source "$SOURCE" --target "$TARGET""#),
+            Contender.martlet(#"verify --source "$SOURCE" --target "$TARGET""#),
         ]
     }
 

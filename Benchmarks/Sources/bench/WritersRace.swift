@@ -10,7 +10,7 @@ struct WritersRace {
     private var seconds: Int { options.isQuick ? 8 : 20 }
 
     func run() async throws -> String {
-        let followers = Followers(servers: servers)
+        let followers = Followers(servers: servers, kinds: [.ours])
         try await servers.makePgbench("live", scale: options.scale)
         try await servers.create(Followers.Kind.ours.database, on: servers.target)
         try await servers.clearScratch()
