@@ -67,7 +67,7 @@ struct Contender {
 
     /// Another build of martlet; nil when there is none to compare with.
     static func otherMartlet(_ arguments: String, _ options: Options) -> Contender? {
-        options.otherMartlet.map { Contender("martlet, other build", "'\($0)' " + arguments) }
+        options.otherMartlet.map { Contender("martlet, other build", "'\($0)' " + arguments, .ours) }
     }
 
     func median(_ value: (Measurement) -> Double) -> Double { rounds.map(value).median }
