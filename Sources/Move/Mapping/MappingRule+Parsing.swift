@@ -1,14 +1,15 @@
+import Fields
 import Postgres
 
 extension MappingRule {
     /// Reads a rule.
     ///
     /// - Throws: what of it cannot be understood, or cannot be done.
-    init(_ node: MappingNode, place: Int) throws(PostgresError) {
-        var fields = try FieldReader(node, title: "the rule at place \(place)")
+    init(_ node: FieldNode, place: Int) throws(PostgresError) {
+        var fields = try FieldReader(node, title: "the rule at place \(place)", of: TableMapping.file)
         let id = try fields.text("rule-id")
         guard let number = Int(id) else { throw fields.refusal("Its \"rule-id\" is \"\(id)\", not a number.") }
-        fields = try FieldReader(node, title: "rule \(number)")
+        fields = try fields.reader(of: node, title: "rule \(number)")
         _ = fields.node("rule-id")
         self.id = number
         name = try fields.optionalText("rule-name") ?? ""
@@ -168,12 +169,12 @@ extension MappingRule {
     private static func filters(_ fields: inout FieldReader) throws(PostgresError) -> [RowFilter] {
         let title = fields.title
         return try fields.list("filters").map { node throws(PostgresError) in
-            var filter = try FieldReader(node, title: "\(title), a filter")
+            var filter = try fields.reader(of: node, title: "\(title), a filter")
             let type = try filter.text("filter-type")
             guard type == "source" else { throw filter.refusal("Its \"filter-type\" is \"\(type)\", not \"source\".") }
             let column = try filter.text("column-name")
             let conditions = try filter.list("filter-conditions").map { node throws(PostgresError) in
-                try condition(FieldReader(node, title: "\(title), the filter on column \"\(column)\""))
+                try condition(filter.reader(of: node, title: "\(title), the filter on column \"\(column)\""))
             }
             guard !conditions.isEmpty else { throw filter.refusal("It has no \"filter-conditions\".") }
             try filter.finish()

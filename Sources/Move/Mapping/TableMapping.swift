@@ -1,3 +1,4 @@
+import Fields
 import Foundation
 public import Postgres
 
@@ -18,7 +19,7 @@ public struct TableMapping: Sendable, Hashable, Codable {
     /// - Throws: what of it cannot be understood, or cannot be done, with the number of the rule.
     public init(parsing text: String) throws(PostgresError) {
         self.text = text
-        var file = try FieldReader(MappingNode(parsing: text), title: "the top")
+        var file = try FieldReader(FieldNode(parsing: text, as: Self.file), title: "the top", of: Self.file)
         rules = try Self.rules(try file.list("rules"))
         let tuning = rules.flatMap { rule -> [TaskSetting] in
             if case .tuning(let answers) = rule.action { answers } else { [] }
@@ -44,7 +45,13 @@ public struct TableMapping: Sendable, Hashable, Codable {
         }
     }
 
-    private static func rules(_ nodes: [MappingNode]) throws(PostgresError) -> [MappingRule] {
+    static let file = FieldFile(
+        title: "the mapping file",
+        form: "It is JSON as AWS DMS takes it, or the same structure in YAML.",
+        hint: "Nothing of a mapping file is ignored; docs/guide/mapping.md lists what is understood."
+    )
+
+    private static func rules(_ nodes: [FieldNode]) throws(PostgresError) -> [MappingRule] {
         var rules: [MappingRule] = []
         for (place, node) in nodes.enumerated() { rules.append(try MappingRule(node, place: place + 1)) }
         return rules.sorted { $0.id < $1.id }

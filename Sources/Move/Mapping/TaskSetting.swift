@@ -1,3 +1,4 @@
+import Fields
 import Postgres
 
 /// One setting of an AWS DMS task, and what martlet does about it.
@@ -30,7 +31,7 @@ extension TaskSetting {
         return settings
     }
 
-    private static func answer(_ group: String, key: String, _ node: MappingNode) throws(PostgresError) -> TaskSetting {
+    private static func answer(_ group: String, key: String, _ node: FieldNode) throws(PostgresError) -> TaskSetting {
         let name = key.isEmpty ? group : "\(group).\(key)"
         guard let rule = TaskSettingAnswers.rule(for: group, key) else {
             throw PostgresError(
@@ -46,7 +47,7 @@ extension TaskSetting {
         return TaskSetting(name: name, value: value, answer: rule.answer)
     }
 
-    private static func text(_ node: MappingNode) -> String {
+    private static func text(_ node: FieldNode) -> String {
         switch node {
         case .text(let text): text
         case .null: "null"
