@@ -9,6 +9,12 @@ extension Connection {
         _ sql: SQL,
         _ parameters: (any ParameterValue)?...
     ) throws(PostgresError) -> Rows {
+        try query(sql, parameters: parameters)
+    }
+
+    /// As ``query(_:_:)``, with parameters that are in an array.
+    @discardableResult
+    public func query(_ sql: SQL, parameters: [(any ParameterValue)?]) throws(PostgresError) -> Rows {
         let texts = parameters.map { $0?.parameterText }
         try Self.refuseZeroBytes(in: [sql.text] + texts.compactMap(\.self))
         return try waiting { () throws(PostgresError) in

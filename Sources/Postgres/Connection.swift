@@ -62,6 +62,43 @@ import Synchronization
         unsafe PQtransactionStatus(handle) == PQTRANS_INTRANS || PQtransactionStatus(handle) == PQTRANS_INERROR
     }
 
+    /// Where this session has arrived, with all that libpq has found elsewhere.
+    ///
+    /// That is in variables, the service file and `.pgpass`, and of several hosts the one that answered. It leads to the same
+    /// server from a process that has none of these.
+    public var reached: ConnectionString {
+        var found: [String: String] = [:]
+        if let options = unsafe PQconninfo(handle) {
+            defer { unsafe PQconninfoFree(options) }
+            var option = unsafe options
+            while let keyword = unsafe option.pointee.keyword {
+                if let value = unsafe option.pointee.val {
+                    unsafe found[String(cString: keyword)] = String(cString: value)
+                }
+                unsafe option += 1
+            }
+        }
+        if let host = unsafe PQhost(handle) { unsafe found["host"] = String(cString: host) }
+        if let port = unsafe PQport(handle) { unsafe found["port"] = String(cString: port) }
+        if let password = unsafe PQpass(handle) { unsafe found["password"] = String(cString: password) }
+        // Of several addresses the one that belongs to the host is looked up again.
+        for keyword in [
+            "hostaddr", "service", "servicefile", "passfile", "application_name", "client_encoding", "replication",
+        ] {
+            found[keyword] = nil
+        }
+        return ConnectionString(settings: found.filter { !$0.value.isEmpty })
+    }
+
+    /// Whether another task may go on with it: it is open, in no transaction, and was not cancelled.
+    public var isUsable: Bool {
+        unsafe PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
+            && !canceller.isCancelled
+    }
+
+    /// Cancels the statement that runs, from any task, and refuses those that follow, as the cancellation of its task does.
+    public var stop: @Sendable () -> Void { { [canceller] in canceller.cancel() } }
+
     /// A setting that the server reports by itself, such as `client_encoding`.
     public func reported(_ setting: String) -> String? {
         unsafe PQparameterStatus(handle, setting).map { unsafe String(cString: $0) }

@@ -7,7 +7,8 @@ import Foundation
 /// (`host=… dbname=…`). What it leaves out comes from where libpq looks: `PG*` variables, the
 /// service file, `.pgpass`. Printing it never shows a password.
 public struct ConnectionString: Sendable, Hashable {
-    private var settings: [String: String]
+    /// Libpq's keywords with their values; the password is among them.
+    package private(set) var settings: [String: String]
 
     /// Parses a connection string; nothing is connected to.
     ///

@@ -191,6 +191,14 @@ extension Connection {
         return flushed
     }
 
+    /// As the other one, with bytes that are in an array.
+    @discardableResult
+    public func write(_ bytes: [UInt8]) throws(PostgresError) -> Bool {
+        try unsafe bytes.withUnsafeBufferPointer { bytes throws(PostgresError) in
+            try unsafe write(UnsafeRawBufferPointer(bytes))
+        }
+    }
+
     fileprivate func flush() throws(PostgresError) {
         defer { fill = 0 }
         try unsafe send(UnsafeRawBufferPointer(rebasing: buffer[..<fill]))

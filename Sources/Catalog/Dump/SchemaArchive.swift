@@ -152,6 +152,14 @@ public struct SchemaArchive: Sendable {
         }
     }
 
+    /// Whether an entry has no catalog of its own, and is about one of some objects: its comment, its privileges.
+    public func isPart(_ entry: Entry, of places: [UInt32: Set<UInt32>]) -> Bool {
+        guard entry.oid == 0 else { return false }
+        return entries.contains { other in
+            entry.needs.contains(other.id) && places[other.catalog]?.contains(other.oid) == true
+        }
+    }
+
     /// Leaves single entries out.
     public func leavingOut(where isLeftOut: (Entry) -> Bool) -> SchemaArchive {
         let rest = entries.filter { !isLeftOut($0) }

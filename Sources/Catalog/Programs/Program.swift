@@ -10,11 +10,21 @@ package struct Program: Sendable {
     package var arguments: [String]
     /// What its environment has that ours has not; nil takes a variable away.
     package var environment: [String: String?]
+    /// The folder that it is run in.
+    package var folder: String
+    /// Whether a cancelled task asks it and all that it has started to end, with SIGTERM, before it kills them.
+    package var endsByRequest = false
 
-    package init(path: String, arguments: [String] = [], environment: [String: String?] = [:]) {
+    package init(
+        path: String,
+        arguments: [String] = [],
+        environment: [String: String?] = [:],
+        folder: String = "/"
+    ) {
         self.path = path
         self.arguments = arguments
         self.environment = environment
+        self.folder = folder
     }
 
     /// What a finished program left.
@@ -34,8 +44,8 @@ package struct Program: Sendable {
             .path(FilePath(path)),
             arguments: Arguments(arguments),
             environment: wholeEnvironment,
-            workingDirectory: "/",
-            platformOptions: .ownSession,
+            workingDirectory: FilePath(folder),
+            platformOptions: endsByRequest ? .ownSessionEndingByRequest : .ownSession,
             input: .string(input),
             output: .string(limit: 64 << 20),
             error: .string(limit: 1 << 20)
@@ -60,6 +70,15 @@ extension PlatformOptions {
     package static var ownSession: PlatformOptions {
         var options = PlatformOptions()
         options.createSession = true
+        return options
+    }
+
+    /// The same, and SIGTERM for all of the session before it is killed.
+    fileprivate static var ownSessionEndingByRequest: PlatformOptions {
+        var options = ownSession
+        options.teardownSequence = [
+            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(5))
+        ]
         return options
     }
 }
