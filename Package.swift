@@ -19,13 +19,15 @@ let package = Package(
         .library(name: "Catalog", targets: ["Catalog"]),
         .library(name: "Cluster", targets: ["Cluster"]),
         .library(name: "Postgres", targets: ["Postgres"]),
+        // For applications: a pool of sessions, and JSON straight from the server.
+        .library(name: "MartletClient", targets: ["MartletClient"]),
         // A product because a library that is loaded into another program has to be a file.
         .library(name: "TimeOfDay", type: .dynamic, targets: ["TimeOfDay"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
-        // Mapping files in YAML, of which JSON is a part.
+        // Mapping files and martlet.yaml in YAML, of which JSON is a part.
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         // Subprocess's own dependency, named because a path that is not a literal needs FilePath's initializer.
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
@@ -55,11 +57,17 @@ let package = Package(
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
+        // Files that people write, read strictly; the only user of Yams.
+        .target(
+            name: "Fields",
+            dependencies: ["Postgres", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings
+        ),
         .target(name: "CChecksum"),
         .target(name: "Sync", dependencies: ["CChecksum", "Engine", "Catalog"], swiftSettings: settings),
         .target(
             name: "Move",
-            dependencies: ["Sync", .product(name: "Yams", package: "Yams")],
+            dependencies: ["Fields", "Sync"],
             resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
@@ -70,12 +78,25 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("keeper.sh"), .embedInCode("SQL/shop")],
+            resources: [
+                .embedInCode("keeper.sh"), .embedInCode("SQL/shop"), .embedInCode("SQL/generate"),
+                .embedInCode("SQL/workload"), .embedInCode("SQL/copies"),
+            ],
             swiftSettings: settings
         ),
+        .target(
+            name: "Care",
+            dependencies: ["Postgres"],
+            resources: [.embedInCode("SQL")],
+            swiftSettings: settings
+        ),
+        .target(name: "MartletClient", dependencies: ["Postgres"], swiftSettings: settings),
         .executableTarget(
             name: "martlet",
-            dependencies: ["Cluster", "Move", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Care", "Cluster", "Fields", "MartletClient", "Move",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings
         ),
         .target(name: "TimeOfDay", path: "Tests/TimeOfDay", publicHeadersPath: "include"),
