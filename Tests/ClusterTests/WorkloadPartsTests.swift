@@ -1,16 +1,18 @@
+import Postgres
 import Testing
 
 @testable import Cluster
 
 struct WorkloadPartsTests {
     static let operations = [
-        Workload.Operation(name: "often", weight: 9), Workload.Operation(name: "seldom", weight: 1),
+        Workload.Operation(name: "often", weight: 9, statement: "SELECT $1::bigint"),
+        Workload.Operation(name: "seldom", weight: 1, statement: "SELECT $1::bigint"),
     ]
 
     @Test func `a seed decides every choice`() {
         func choices(_ seed: UInt64, _ session: Int) -> [Int64] {
             var choice = OperationChoice(among: Self.operations, seed: seed, session: session)
-            return (0..<100).map { _ in choice.next().seed }
+            return (0..<100).flatMap { _ in choice.next().numbers }
         }
         #expect(choices(7, 1) == choices(7, 1))
         #expect(choices(7, 1) != choices(7, 2))

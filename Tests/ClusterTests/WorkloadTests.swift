@@ -4,13 +4,15 @@ import TestSupport
 import Testing
 
 struct WorkloadTests {
-    static let placing = [Workload.Operation(name: "place_order", weight: 1)]
+    static let placing = [
+        Workload.Operation(name: "place_order", weight: 1, statement: "SELECT shop_app.place_order($1)")
+    ]
 
     @Test func `what is acknowledged is in the database, once`() async throws {
         try await withServer { server in
             let shop = try await ShopDatabase.create("shop", on: server.connection(), scale: 0.01)
             let before = try await Counts(shop)
-            var plan = Workload.Plan(operations: Self.placing)
+            var plan = Workload.Plan(operations: Self.placing, readOperations: ShopDatabase.reading)
             plan.rate = 400
             let board = Switchboard(Switchboard.Line(name: "old", connection: shop))
             let workload = try await withWorkload(plan, on: board) { workload in
@@ -39,7 +41,7 @@ struct WorkloadTests {
             let before = (try await Counts(old), try await Counts(new))
             let lines = (Switchboard.Line(name: "old", connection: old), Switchboard.Line(name: "new", connection: new))
             let board = Switchboard(lines.0)
-            var plan = Workload.Plan(operations: Self.placing)
+            var plan = Workload.Plan(operations: Self.placing, readOperations: ShopDatabase.reading)
             plan.rate = 400
             let workload = try await withWorkload(plan, on: board) { workload in
                 try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > 100 }
@@ -73,7 +75,10 @@ struct WorkloadTests {
             let shop = try await ShopDatabase.create("shop", on: server.connection(), scale: 0.01)
             let before = try await Counts(shop)
             let board = Switchboard(Switchboard.Line(name: "old", connection: shop))
-            let workload = try await withWorkload(Workload.Plan(operations: Self.placing), on: board) { workload in
+            let workload = try await withWorkload(
+                Workload.Plan(operations: Self.placing, readOperations: ShopDatabase.reading),
+                on: board
+            ) { workload in
                 try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > 50 }
                 try await server.restart()
                 let total = workload.writers.total
@@ -91,7 +96,10 @@ struct WorkloadTests {
     @Test func `the shop's own questions hold after all operations`() async throws {
         try await withServer { server in
             let shop = try await ShopDatabase.create("shop", on: server.connection(), scale: 0.01)
-            let plan = Workload.Plan(operations: try await ShopDatabase.operations(of: shop))
+            let plan = Workload.Plan(
+                operations: try await ShopDatabase.operations(of: shop),
+                readOperations: ShopDatabase.reading
+            )
             let board = Switchboard(Switchboard.Line(name: "old", connection: shop))
             let writers = try await withWorkload(plan, on: board) { workload in
                 try await eventually("work goes on", within: .seconds(60)) { workload.writers.total > 500 }

@@ -47,10 +47,19 @@ public enum ShopDatabase {
     public static func operations(of database: ConnectionString) async throws -> [Workload.Operation] {
         try await withConnection(to: database) { connection in
             try connection.query(SQL(trusting: text(PackageResources.operations_sql))).map { row in
-                Workload.Operation(name: try row("name"), weight: try row("weight"))
+                let name: String = try row("name")
+                return Workload.Operation(name: name, weight: try row("weight"), statement: statement(name))
             }
         }
     }
+
+    /// What readers do.
+    public static let reading = [
+        Workload.Operation(name: "read_something", weight: 1, statement: statement("read_something"))
+    ]
+
+    /// Calls a function of the shop, each of which takes a seed.
+    static func statement(_ name: String) -> SQL { "SELECT shop_app.\(Identifier(name))($1)" }
 
     /// The questions of `check.sql`, in their order.
     public static let checks: [Check] = {

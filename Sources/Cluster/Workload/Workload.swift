@@ -1,4 +1,4 @@
-import Postgres
+public import Postgres
 import Synchronization
 
 /// An application at work: writers and readers, each a session of its own, until they are told to stop.
@@ -11,22 +11,32 @@ import Synchronization
 /// deadlock it tries again at once. When the connection breaks, nobody knows whether the operation was
 /// committed: it is counted as unknown, and not repeated.
 public final class Workload: Sendable {
-    /// Something a session does: a function `shop_app.<name>(seed bigint)`.
+    /// Something a session does: one statement.
     public struct Operation: Sendable, Hashable {
-        /// The function's name.
+        /// What people call it.
         public let name: String
         /// How often it runs, compared with the others.
         public let weight: Int
+        /// What is sent.
+        ///
+        /// Its parameters, at most two, are random whole numbers from 0 to 2^53 - 1.
+        public let statement: SQL
+        /// How many rows it must change or return; nil when any number is right.
+        public let rows: Int?
+        /// How many parameters it has.
+        let parameterCount: Int
 
         /// Names an operation.
-        public init(name: String, weight: Int) {
-            self.name = name
-            self.weight = weight
+        public init(name: String, weight: Int, statement: SQL, rows: Int? = nil) {
+            (self.name, self.weight, self.statement, self.rows) = (name, weight, statement, rows)
+            parameterCount = statement.text.contains("$2") ? 2 : statement.text.contains("$1") ? 1 : 0
         }
     }
 
     /// Who works, and how hard.
     public struct Plan: Sendable {
+        /// What the sessions' names begin with: `shop writer 1`.
+        public var name = "shop"
         /// How many sessions write.
         public var writers = 4
         /// How many sessions read.
@@ -40,11 +50,11 @@ public final class Workload: Sendable {
         /// What writers do.
         public var operations: [Operation]
         /// What readers do.
-        public var readOperations = [Operation(name: "read_something", weight: 1)]
+        public var readOperations: [Operation]
 
         /// A plan with four writers and two readers, as fast as they can.
-        public init(operations: [Operation]) {
-            self.operations = operations
+        public init(operations: [Operation], readOperations: [Operation]) {
+            (self.operations, self.readOperations) = (operations, readOperations)
         }
     }
 
@@ -97,12 +107,14 @@ public final class Workload: Sendable {
 
 /// Keeps an application at work for as long as `body` runs, or until it calls ``Workload/stop()``.
 ///
-/// A server that is away is waited for; any other failure to connect ends `body` and is thrown.
+/// Readers use the server of `reading` where one is given. A server that is away is waited for; any other failure to connect
+/// ends `body` and is thrown.
 ///
 /// - Throws: what `body` throws, or what keeps a session from connecting.
 public func withWorkload<Result: Sendable>(
     _ plan: Workload.Plan,
     on switchboard: Switchboard,
+    reading: Switchboard? = nil,
     _ body: @escaping @Sendable (Workload) async throws -> Result
 ) async throws -> Result {
     let workload = Workload()
@@ -110,9 +122,10 @@ public func withWorkload<Result: Sendable>(
     return try await withThrowingTaskGroup(of: Result?.self) { group in
         let sessions = (0..<plan.writers).map { (true, $0) } + (0..<plan.readers).map { (false, $0) }
         for (isWriter, number) in sessions {
+            let board = isWriter ? switchboard : reading ?? switchboard
             group.addTask {
                 defer { workload.end() }
-                var session = WorkloadSession(plan, writer: isWriter, number: number, switchboard, workload)
+                var session = WorkloadSession(plan, writer: isWriter, number: number, board, workload)
                 try await session.work()
                 return nil
             }

@@ -12,7 +12,7 @@ struct WorkloadSession {
     private var pace: Pace?
     private var tally = WorkloadTally()
     /// The operation that was refused and is to be tried again.
-    private var pending: (operation: Workload.Operation, seed: Int64)?
+    private var pending: (operation: Workload.Operation, numbers: [Int64])?
     /// The last acknowledged operation, and what happened since.
     private var last: (at: ContinuousClock.Instant, server: String)?
     private var leftAt: ContinuousClock.Instant?
@@ -28,7 +28,7 @@ struct WorkloadSession {
     ) {
         self.isWriter = isWriter
         self.number = number
-        name = "shop \(isWriter ? "writer" : "reader") \(number + 1)"
+        name = "\(plan.name) \(isWriter ? "writer" : "reader") \(number + 1)"
         self.switchboard = switchboard
         self.workload = workload
         choice = OperationChoice(
@@ -69,8 +69,11 @@ struct WorkloadSession {
             guard let next = pending else { return }
             do throws(PostgresError) {
                 let began = clock.now
-                try connection.query("SELECT shop_app.\(Identifier(next.operation.name))($1)", next.seed)
+                let rows = try connection.query(next.operation.statement, parameters: next.numbers)
                 acknowledge(after: began, on: line)
+                if let expected = next.operation.rows, rows.affected != expected {
+                    surprise("P0002", Self.wrong(next.operation, rows.affected))
+                }
             } catch {
                 try fail(error, on: line)
             }
@@ -129,6 +132,19 @@ struct WorkloadSession {
             pending = nil
             tally.firstSurprise = tally.firstSurprise ?? error
         }
+    }
+
+    /// Counts something that the operation says should not be.
+    private mutating func surprise(_ sqlState: String, _ error: PostgresError) {
+        tally.errors[sqlState, default: 0] += 1
+        tally.firstSurprise = tally.firstSurprise ?? error
+    }
+
+    private static func wrong(_ operation: Workload.Operation, _ rows: Int) -> PostgresError {
+        PostgresError(
+            "operation \"\(operation.name)\" should have had \(operation.rows ?? 0) rows, and had \(rows)",
+            sqlState: "P0002"
+        )
     }
 }
 
