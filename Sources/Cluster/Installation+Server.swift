@@ -31,6 +31,16 @@ extension Installation {
         )
     }
 
+    /// The oldest installation whose server we can run that is of this major version or a newer one.
+    ///
+    /// - Throws: a ``PostgresError`` that names the Debian package when there is none.
+    public static func server(atLeast major: Int) async throws -> Installation {
+        let able = await servers().filter { $0.major >= major }
+        try Task.checkCancellation()
+        if let oldest = able.min(by: { $0.major < $1.major }) { return oldest }
+        return try await server(major: major)
+    }
+
     /// Every installation whose server we can run, the best first.
     public static func servers() async -> [Installation] {
         await all(holding: "postgres").filter { one in
@@ -49,9 +59,10 @@ extension Installation {
         )
     }
 
-    /// ``additionalEnvironment``, and without the variables that would steer a server of ours.
+    /// ``additionalEnvironment``, and without the variables that would steer a server of ours, or a client that it starts.
     var serverEnvironment: [String: String?] {
-        let removed = ["PGDATA", "PGPORT", "PGHOST", "PGOPTIONS", "LANGUAGE"].map { ($0, String?.none) }
+        let names = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("PG") } + ["LANGUAGE"]
+        let removed = names.map { ($0, String?.none) }
         return Dictionary(uniqueKeysWithValues: removed).merging(additionalEnvironment) { $1 }
     }
 }

@@ -25,6 +25,8 @@ public struct Sandbox: Sendable {
         case stopped
         /// The command that made it did not finish; a start makes it anew, a removal removes it.
         case incomplete
+        /// It is a database on the server that it was cloned from.
+        case database
     }
 
     /// What `sandbox.json` holds.
@@ -34,7 +36,15 @@ public struct Sandbox: Sendable {
         var port: Int?
         var socket: String
         var settings: [String: String]
+        /// The role that initdb has made; nil is ours, `postgres`.
+        var superuser: String?
     }
+
+    /// Where it came from; nil when it was made empty.
+    public let origin: Origin?
+
+    /// The sandbox that it is a replica of.
+    public var replicated: String? { origin?.kind == .replica ? origin?.sandbox : nil }
 
     /// The directory with its data and its log.
     public var directory: String { place.path }
@@ -48,17 +58,31 @@ public struct Sandbox: Sendable {
     /// The TCP port on 127.0.0.1; nil when it listens on its socket alone.
     public var port: Int? { record?.port }
 
-    /// Its settings beyond our defaults.
-    public var settings: [String: String] { record?.settings ?? [:] }
+    /// Its settings beyond our defaults; how a replica reaches its source, with a password, is not among them.
+    public var settings: [String: String] { (record?.settings ?? [:]).filter { $0.key != "primary_conninfo" } }
 
     /// Where one of its databases is; nil when it was not made to its end.
     public func connection(to database: String = "postgres") -> ConnectionString? {
-        record.map { place.connection(to: database, socket: $0.socket, port: $0.port) }
+        if let origin, let own = origin.database {
+            return status == .database ? origin.place.with("dbname", own) : nil
+        }
+        return record.map { place.connection(to: database, as: $0.superuser, socket: $0.socket, port: $0.port) }
     }
 
-    /// ``connection(to:)`` as a URI, with the password if it has one.
+    /// Where its server is for ourselves: through the socket, which asks for no password.
+    var ownConnection: ConnectionString? {
+        record.map {
+            place.connection(to: "postgres", as: $0.superuser, socket: $0.socket, port: nil).with(
+                "port",
+                String($0.port ?? 5432)
+            )
+        }
+    }
+
+    /// ``connection(to:)`` as a URI, with the password if it has one; that of another server's database is not shown.
     public func uri(database: String = "postgres") -> String? {
-        connection(to: database)?.secretURI
+        let place = connection(to: database)
+        return (status == .database ? place?.with("password", nil).with("sslpassword", nil) : place)?.secretURI
     }
 
     init(name: String, in directory: String) {
@@ -67,8 +91,12 @@ public struct Sandbox: Sendable {
         // No file, or one that cannot be read, is what an unfinished start leaves.
         let data = try? Data(contentsOf: URL(filePath: place.path + "/sandbox.json"))
         record = data.flatMap { try? JSONDecoder().decode(Record.self, from: $0) }
+        let text = try? Data(contentsOf: URL(filePath: place.path + "/origin.json"))
+        origin = text.flatMap { try? JSONDecoder().decode(Origin.self, from: $0) }
         status =
-            if record == nil { .incomplete } else if Self.isRunning(place) { .running } else { .stopped }
+            if origin?.database != nil, origin?.isMade == true { .database } else if record == nil {
+                .incomplete
+            } else if Self.isRunning(place) { .running } else { .stopped }
     }
 
     /// Whether the process of the lock file is there and is a server.

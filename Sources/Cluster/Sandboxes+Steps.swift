@@ -27,7 +27,8 @@ extension Sandboxes {
         let place = sandbox.place
         do {
             try await withoutCancellation { try await halt(place) }
-            try await launch(place, record)
+            // A copy may have log to replay before it accepts connections.
+            try await launch(place, record, within: sandbox.origin == nil ? .seconds(60) : Self.replayLimit)
         } catch {
             // The first failure is the one to tell.
             try? await withoutCancellation {
@@ -46,6 +47,21 @@ extension Sandboxes {
             try await halt(place)
             try place.remove()
             try place.make()
+            try await initialise(place, binaries)
+        }
+        try Task.checkCancellation()
+        return Sandbox.Record(
+            major: binaries.major,
+            binaries: binaries.directory,
+            port: try port(wish.tcp),
+            socket: try place.socketDirectory(),
+            settings: wish.settings
+        )
+    }
+
+    /// Runs initdb in a fresh directory, and is not broken off.
+    func initialise(_ place: ServerDirectory, _ binaries: Installation) async throws {
+        try await withoutCancellation {
             // The same script as the watchdog's; nothing is started, and its input ends after one word.
             let password = String(UInt64.random(in: 0 ... .max), radix: 36)
             let outcome = try await Program.ofServer(
@@ -58,13 +74,6 @@ extension Sandboxes {
             }
         }
         try Task.checkCancellation()
-        return Sandbox.Record(
-            major: binaries.major,
-            binaries: binaries.directory,
-            port: try port(wish.tcp),
-            socket: try place.socketDirectory(),
-            settings: wish.settings
-        )
     }
 
     /// What an existing sandbox is to be from now on.
@@ -77,6 +86,11 @@ extension Sandboxes {
             )
         }
         record.settings.merge(wish.settings) { $1 }
+        // Its source may listen elsewhere since.
+        if let name = sandbox.replicated, let source = list().first(where: { $0.name == name })?.ownConnection {
+            record.settings["primary_conninfo"] =
+                source.with("application_name", sandbox.name).with("dbname", nil).secretText
+        }
         switch wish.tcp {
         case nil: break
         case .anyPort: if record.port == nil { record.port = try freePort() }
@@ -89,7 +103,7 @@ extension Sandboxes {
         return record
     }
 
-    private func port(_ tcp: ServerConfiguration.TCP?) throws -> Int? {
+    func port(_ tcp: ServerConfiguration.TCP?) throws -> Int? {
         switch tcp {
         case nil: nil
         case .anyPort: try freePort()
@@ -98,7 +112,15 @@ extension Sandboxes {
     }
 
     /// Starts the server through `pg_ctl`, which detaches it from us, and waits until it accepts connections.
-    private func launch(_ place: ServerDirectory, _ record: Sandbox.Record) async throws {
+    ///
+    /// A copy that has log to replay accepts them when it is consistent, which may take long.
+    /// With the record the sandbox counts as made to its end, unless `keepsRecord` is false.
+    func launch(
+        _ place: ServerDirectory,
+        _ record: Sandbox.Record,
+        within limit: Duration = .seconds(60),
+        keepsRecord: Bool = true
+    ) async throws {
         let binaries = try await binaries(of: record)
         let settings = ServerConfiguration.fileSettings(
             record.settings,
@@ -118,8 +140,8 @@ extension Sandboxes {
         }
         let begin = ContinuousClock.now
         try await wait(
-            atMost: .seconds(60),
-            otherwise: place.failure("the server did not start in 60 seconds", logFrom: logStart)
+            atMost: limit,
+            otherwise: place.failure("the server did not start in \(limit)", logFrom: logStart)
         ) {
             if Sandbox.isRunning(place) { return place.lock?.isReady ?? false }
             // Between the fork and the lock file there is nothing to see for some milliseconds.
@@ -129,9 +151,23 @@ extension Sandboxes {
             }
             return false
         }
+        if keepsRecord { try await write(record, in: place) }
+    }
+
+    /// Writes what a sandbox is, which says that it was made to its end.
+    func write(_ record: Sandbox.Record, in place: ServerDirectory) async throws {
+        try await place.write(Self.json(record), to: "sandbox.json")
+    }
+
+    /// Writes where a sandbox came from; nil says that it is like any other now.
+    func write(_ origin: Origin?, in place: ServerDirectory) async throws {
+        try await place.write(Self.json(origin), to: "origin.json")
+    }
+
+    private static func json(_ value: some Encodable) throws -> String {
         let json = JSONEncoder()
         json.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try await place.write(String(decoding: json.encode(record), as: UTF8.self) + "\n", to: "sandbox.json")
+        return String(decoding: try json.encode(value), as: UTF8.self) + "\n"
     }
 
     /// The installation a sandbox was made with, or another one of its major version when that has gone.
@@ -161,10 +197,11 @@ extension Sandboxes {
         }
     }
 
-    /// Runs `body` while no other martlet changes sandboxes.
+    /// Runs `body` while no other martlet changes this sandbox.
     ///
     /// The lock is on an open file, so it ends with us however we end.
-    func locked<Result>(_ body: () async throws -> Result) async throws -> Result {
+    func locked<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
+        try checkName(name)
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         } catch {
@@ -174,15 +211,15 @@ extension Sandboxes {
                 hint: "Name another one in MARTLET_STATE_DIR."
             )
         }
-        let path = directory + "/.lock"
+        let path = directory + "/.\(name).lock"
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw PostgresError("could not open file \"\(path)\"", detail: String(cString: strerror(errno)))
         }
         defer { close(descriptor) }
         let busy = PostgresError(
-            "could not get at the sandboxes in time",
-            detail: "Another martlet has been changing sandboxes in \"\(directory)\" for a minute.",
+            "could not get at sandbox \"\(name)\" in time",
+            detail: "Another martlet has been changing it for a minute.",
             hint: "Wait until it has finished, then try again."
         )
         try await wait(atMost: .seconds(60), otherwise: busy) { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }

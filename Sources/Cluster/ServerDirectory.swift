@@ -7,6 +7,8 @@ import Postgres
 ///     data/              the data directory
 ///     log                what initdb and the server wrote
 ///     martlet.conf       our settings, included by data/postgresql.conf
+///     origin.json        where the data came from, when they were copied
+///     tablespaces/       what a copied server has outside of its data directory
 ///     password           the superuser's, asked for on TCP; whoever may enter the directory needs none
 ///     .s.PGSQL.5432      the socket, unless this path is too long for one
 ///
@@ -119,11 +121,13 @@ struct ServerDirectory: Sendable, Hashable {
     }
 
     /// A database here, reached through the socket or, when there is a port, through TCP.
-    func connection(to database: String, socket: String, port: Int?) -> ConnectionString {
+    ///
+    /// Of a copied server the superuser's name, `user`, and password are those of its source.
+    func connection(to database: String, as user: String? = nil, socket: String, port: Int?) -> ConnectionString {
         guard let port else {
-            return ConnectionString(settings: ["host": socket, "dbname": database, "user": Self.superuser])
+            return ConnectionString(settings: ["host": socket, "dbname": database, "user": user ?? Self.superuser])
         }
-        var settings = ["host": "127.0.0.1", "port": String(port), "dbname": database, "user": Self.superuser]
+        var settings = ["host": "127.0.0.1", "port": String(port), "dbname": database, "user": user ?? Self.superuser]
         settings["password"] = password
         return ConnectionString(settings: settings)
     }

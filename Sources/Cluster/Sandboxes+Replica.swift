@@ -1,0 +1,222 @@
+import Catalog
+import Foundation
+import Postgres
+
+/// Streaming replicas: sandboxes that follow another server.
+extension Sandboxes {
+    /// How far the copy of a data directory is: bytes done, and of how many when that is known.
+    public typealias CopyProgress = @Sendable (_ done: Int, _ whole: Int?) -> Void
+
+    /// The server of a sandbox's name, or of a connection string.
+    public func source(_ text: String) async throws -> CopySource {
+        if Self.isName(text), let sandbox = list().first(where: { $0.name == text }) {
+            if sandbox.status == .database, let connection = sandbox.connection() {
+                return try await CopySource.read(connection, title: text).asDatabase()
+            }
+            guard sandbox.status == .running, let connection = sandbox.ownConnection else {
+                throw PostgresError(
+                    "sandbox \"\(text)\" is not running",
+                    hint: "Start it: martlet sandbox start \(text)"
+                )
+            }
+            return try await CopySource.read(connection, title: text)
+        }
+        let connection: ConnectionString
+        do {
+            connection = try ConnectionString(text)
+        } catch {
+            // A word that is no sandbox is most likely meant to be one.
+            if Self.isName(text) { _ = try find(text) }
+            throw error
+        }
+        return try await CopySource.read(connection, title: connection.place)
+    }
+
+    /// Makes a replica of a server and starts it.
+    ///
+    /// On the source it makes a replication slot, which goes with the replica. Nothing is left on either side when it fails or
+    /// is cancelled.
+    ///
+    /// - Throws: when the name is taken, the source refuses a copy, there is no room, or the programs of its version are missing.
+    public func makeReplica(
+        _ name: String,
+        of source: CopySource,
+        tcp: ServerConfiguration.TCP? = nil,
+        settings: [String: String] = [:],
+        progress: @escaping CopyProgress
+    ) async throws -> Sandbox {
+        try source.checkReplication(slots: 1)
+        let binaries = try await Installation.server(major: source.major)
+        return try await locked(name) {
+            let place = try newPlace(name)
+            let slot = "martlet_" + String(name.map { $0 == "-" ? "_" : $0 })
+            let origin = Origin(
+                kind: .replica,
+                source: source.title,
+                sandbox: list().contains { $0.name == source.title } ? source.title : nil,
+                provider: "pg_basebackup",
+                slot: slot,
+                connection: source.connection.settings
+            )
+            try await checkSlot(slot, on: source)
+            return try await making(place, origin) {
+                try await checkRoom(for: source, in: place)
+                let backup = BaseBackup(source: source, place: place, binaries: binaries, slot: slot)
+                try await backup.run { progress($0.done, $0.whole) }
+                let configuration = CopyConfiguration(source: source)
+                try await CopyConfiguration.install(in: place, signal: "standby.signal")
+                let record = Sandbox.Record(
+                    major: binaries.major,
+                    binaries: binaries.directory,
+                    port: try port(tcp),
+                    socket: try place.socketDirectory(),
+                    settings: configuration.replica(slot: slot, name: name).merging(settings) { $1 },
+                    superuser: source.superuser
+                )
+                try await launch(place, record, within: Self.replayLimit)
+                return Sandbox(name: name, in: directory)
+            }
+        }
+    }
+
+    /// Makes a replica a server of its own, and drops its slot on the source.
+    ///
+    /// - Throws: when it is no replica, is not running, or does not become one within a minute.
+    public func promote(_ name: String) async throws {
+        try await locked(name) {
+            let sandbox = try find(name)
+            guard let origin = sandbox.origin, origin.kind == .replica, let record = sandbox.record else {
+                throw PostgresError("sandbox \"\(name)\" is not a replica")
+            }
+            guard sandbox.status == .running, let connection = sandbox.ownConnection else {
+                throw PostgresError(
+                    "replica \"\(name)\" is not running",
+                    hint: "Start it: martlet sandbox start \(name)"
+                )
+            }
+            try await withNeutralConnection(to: connection, application: "martlet replica") { session in
+                let row = try session.query("SELECT NOT pg_is_in_recovery() OR pg_promote(true, 60) AS done").first
+                guard try row?("done", as: Bool.self) == true else {
+                    throw PostgresError("replica \"\(name)\" has not become a primary within a minute")
+                }
+            }
+            try await CloneHygiene(connection).run()
+            var own = record
+            for setting in ["primary_conninfo", "primary_slot_name", "max_logical_replication_workers"] {
+                own.settings[setting] = nil
+            }
+            try await write(own, in: sandbox.place)
+            try await dropSlot(of: origin)
+            try await write(nil as Origin?, in: sandbox.place)
+        }
+    }
+
+    // MARK: Steps that all copies have
+
+    /// The directory of a new sandbox.
+    ///
+    /// - Throws: when there is one of this name already.
+    func newPlace(_ name: String) throws -> ServerDirectory {
+        try checkName(name)
+        let place = ServerDirectory(path: directory + "/" + name)
+        try checkBackups(name)
+        guard !FileManager.default.fileExists(atPath: place.path) else {
+            throw PostgresError(
+                "there is a sandbox \"\(name)\" already",
+                hint: "Choose another name, or remove it: martlet sandbox remove \(name)"
+            )
+        }
+        return place
+    }
+
+    /// Makes a copy in a fresh directory; when that fails or is cancelled nothing of it is left, on the source neither.
+    func making(_ place: ServerDirectory, _ origin: Origin, _ body: () async throws -> Sandbox) async throws -> Sandbox
+    {
+        do {
+            try place.make()
+            try await write(origin, in: place)
+            return try await body()
+        } catch {
+            do {
+                try await withoutCancellation {
+                    try await halt(place)
+                    try await dropSlot(of: origin)
+                    try await origin.clone?.drop(isCleanup: true)
+                    try place.remove()
+                }
+            } catch let second {
+                throw Self.left(error, second, place, origin)
+            }
+            throw error
+        }
+    }
+
+    /// The first failure, and what could not be cleaned up after it.
+    private static func left(
+        _ first: any Error,
+        _ second: any Error,
+        _ place: ServerDirectory,
+        _ origin: Origin
+    ) -> PostgresError {
+        let name = URL(filePath: place.path).lastPathComponent
+        let slot =
+            origin.slot.map { "Its replication slot \"\($0)\" may be left on \(origin.source), and keeps log there. " }
+            ?? ""
+        func message(_ error: any Error) -> String { (error as? PostgresError)?.message ?? "\(error)" }
+        return PostgresError(
+            message(first),
+            detail: [(first as? PostgresError)?.detail, "\(slot)Cleaning up failed: \(message(second))."]
+                .compactMap(\.self).joined(separator: "\n"),
+            hint: "Remove what is left: martlet sandbox remove \(name)"
+        )
+    }
+
+    /// Drops the slot of a copy on its source; one that is not there is fine.
+    func dropSlot(of origin: Origin) async throws {
+        guard let slot = origin.slot else { return }
+        try await withoutCancellation {
+            try await withNeutralConnection(to: origin.place, application: "martlet replica") { session in
+                // The sender of a replica that has just been stopped may need a moment.
+                for attempt in 1...50 {
+                    do {
+                        try session.query(
+                            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1",
+                            slot
+                        )
+                        return
+                    } catch let error as PostgresError where error.sqlState == "55006" && attempt < 50 {
+                        try await Task.sleep(for: .milliseconds(100))
+                    }
+                }
+            }
+        }
+    }
+
+    private func checkSlot(_ slot: String, on source: CopySource) async throws {
+        let isTaken = try await withNeutralConnection(to: source.connection) { session in
+            try !session.query("SELECT FROM pg_replication_slots WHERE slot_name = $1", slot).isEmpty
+        }
+        guard !isTaken else {
+            throw PostgresError(
+                "server \(source.title) has a replication slot \"\(slot)\" already",
+                detail: "Another replica of this name may need it.",
+                hint: "Choose another name; or, when nobody needs it: SELECT pg_drop_replication_slot('\(slot)')"
+            )
+        }
+    }
+
+    /// Refuses a copy for which there is no room.
+    func checkRoom(for source: CopySource, in place: ServerDirectory) async throws {
+        let values = try URL(filePath: place.path).resourceValues(forKeys: [.volumeAvailableCapacityKey])
+        guard let free = values.volumeAvailableCapacity else { return }
+        // The log that is written meanwhile, and what is in no database.
+        let needed = source.bytes + source.bytes / 10 + (64 << 20)
+        guard free < needed else { return }
+        let sizes = [free, needed].map { $0.formatted(.byteCount(style: .file)) }
+        throw PostgresError(
+            "there is no room for a copy of server \(source.title)",
+            detail: "In \"\(directory)\" \(sizes[0]) are free, and about \(sizes[1]) are needed.",
+            hint: "Make room, or name another folder in MARTLET_STATE_DIR."
+        )
+    }
+}
