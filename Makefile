@@ -22,7 +22,8 @@ build: setup
 
 versions: setup
 	@scripts/postgres-versions
-	@scripts/pooler
+	@scripts/debian-program pgbouncer pgbackrest rsync
+	@scripts/barman
 	@scripts/kubernetes-validate
 
 test: setup versions

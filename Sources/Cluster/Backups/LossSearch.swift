@@ -1,0 +1,168 @@
+import Catalog
+public import Foundation
+public import Postgres
+
+/// A moment at which a table lost what it held.
+public struct TableLoss: Sendable, Hashable {
+    /// How it went.
+    public enum Kind: String, Sendable, Encodable {
+        /// `DROP`, of it or of what it was in.
+        case dropped
+        /// `TRUNCATE`, or a new, empty table in its place.
+        case emptied
+    }
+
+    /// How it went.
+    public let kind: Kind
+    /// Where the record of the commit begins: all before it is what the table was.
+    public let place: LSN
+    /// The transaction.
+    public let transaction: UInt64
+    /// When it committed, by the clock of its server.
+    public let at: Date
+    /// How many rows it had.
+    public let rows: Int
+    /// The backup from which the moment before can be restored.
+    let backup: Backup
+}
+
+/// Finds when a table was dropped or emptied.
+///
+/// The log names files, not tables. So a server is restored beside, read-only, to the end of a backup, and asked for the
+/// table's files; the first commit behind that which removed one of them is where it is led to next, once before it and once
+/// behind it. A rewrite (VACUUM FULL, some ALTER TABLE) gives a table other files and takes nothing from it: then it goes on.
+public struct LossSearch: Sendable {
+    private let sandboxes: Sandboxes
+    private let backups: Backups
+    private let source: String
+    private let database: String
+    private let table: String
+
+    /// A search in the past of a sandbox; `table` is written as in SQL.
+    public init(in source: String, database: String, table: String, _ sandboxes: Sandboxes = Sandboxes()) {
+        (self.sandboxes, self.source, self.database, self.table) = (sandboxes, source, database, table)
+        backups = Backups(of: sandboxes)
+    }
+
+    /// What a table was at a moment.
+    private struct Sighting {
+        let oid: UInt32
+        let files: Set<String>
+        let rows: Int
+    }
+
+    /// Every loss since the newest backup that knows the table, the first one first.
+    ///
+    /// `progress` gets what it looks at. The server that runs is not touched, but for the end of its present segment.
+    ///
+    /// - Throws: when no backup and no commit since knows the table.
+    public func run(progress: @escaping @Sendable (String) -> Void) async throws -> [TableLoss] {
+        let all = backups.list(of: source)
+        guard !all.isEmpty else {
+            throw PostgresError("there is no backup of sandbox \"\(source)\"", hint: "Nothing of its past is kept.")
+        }
+        progress("the end of the log")
+        do {
+            try await SandboxArchive(name: source, sandboxes: sandboxes).archivePresent()
+        } catch let error as PostgresError where error.isConnectionLoss {
+            progress("the log without its end, as the server cannot be reached")
+        }
+        for backup in all.reversed() {
+            if let losses = try await search(from: backup, progress) { return losses }
+        }
+        throw PostgresError(
+            "no backup of sandbox \"\(source)\" knows table \"\(table)\" in database \"\(database)\"",
+            detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
+            hint: "Write the name as in SQL, with its schema; --database names another database."
+        )
+    }
+
+    /// The losses behind a backup; nil when the table was never there.
+    private func search(
+        from backup: Backup,
+        _ progress: @escaping @Sendable (String) -> Void
+    ) async throws -> [TableLoss]? {
+        let binaries = try await Installation.server(major: backup.major)
+        let archive = SandboxArchive(name: source, sandboxes: sandboxes)
+        try await archive.check(backup, binaries)
+        let restore = Restore(of: .sandbox(source), to: .latest, sandboxes)
+        let log = LogCommits(folders: archive.folders, binaries: binaries)
+        progress("the log since \(RestoreTarget.time(backup.ended).title)")
+        let removals = try await log.removals(from: backup.start, timeline: backup.timeline).filter {
+            $0.place >= backup.stop
+        }
+        let locks = try await log.firstLocks(from: backup.stop, timeline: backup.timeline)
+        return try await restore.withPausedServer(from: backup) { server in
+            var (losses, known): ([TableLoss], Sighting?) = ([], try await look(server))
+            var wasSeen = known != nil
+            for removal in removals {
+                // Of a table that is there only its own files matter; one that is not there may come with any transaction.
+                if let known, known.files.isDisjoint(with: removal.files) { continue }
+                progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
+                // From its lock on nobody could change the table, nor can anybody read it on a standby.
+                let quiet = min(removal.place, locks[removal.transaction] ?? removal.place)
+                try await server.replay(to: quiet, inclusive: false)
+                guard let before = try await look(server) else { continue }
+                wasSeen = true
+                known = before
+                guard !before.files.isDisjoint(with: removal.files) else { continue }
+                try await server.replay(to: removal.place, inclusive: true)
+                let after = try await look(server)
+                if let kind = Self.kind(before, after) {
+                    losses.append(
+                        TableLoss(
+                            kind: kind,
+                            place: removal.place,
+                            transaction: removal.transaction,
+                            at: removal.at,
+                            rows: before.rows,
+                            backup: backup
+                        )
+                    )
+                }
+                known = after
+            }
+            return wasSeen ? losses : nil
+        }
+    }
+
+    private static func kind(_ before: Sighting, _ after: Sighting?) -> TableLoss.Kind? {
+        // Another one may have been made in the same transaction.
+        guard let after, after.oid == before.oid else { return .dropped }
+        return before.rows > 0 && after.rows == 0 ? .emptied : nil
+    }
+
+    /// The table as the server has it now, with its partitions.
+    private func look(_ server: PausedServer) async throws -> Sighting? {
+        let connection = server.connection(to: database)
+        do {
+            return try await withConnection(to: connection, application: "martlet restore") { session in
+                // Another transaction may have locked it, whose end is still to be replayed.
+                try session.execute("SET lock_timeout = '10s'; SET statement_timeout = 0")
+                guard
+                    let oid = try session.query("SELECT to_regclass($1)::oid AS oid", table).first?
+                        .optional("oid", as: UInt32.self)
+                else { return nil }
+                let files = try session.query(
+                    """
+                    SELECT pg_relation_filepath(relid) AS file FROM pg_partition_tree($1::oid::regclass) WHERE isleaf
+                    UNION SELECT pg_relation_filepath($1::oid::regclass)
+                    """,
+                    oid
+                ).compactMap { row throws(PostgresError) in try row.optional("file", as: String.self) }
+                guard
+                    let row = try session.query(
+                        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+                        oid
+                    ).first
+                else { return nil }
+                let name = QualifiedName(schema: try row("nspname"), name: try row("relname"))
+                let count = try session.query("SELECT count(*) AS rows FROM \(name)").first
+                return Sighting(oid: oid, files: Set(files), rows: try count?("rows") ?? 0)
+            }
+        } catch let error as PostgresError where error.sqlState == "3D000" {
+            // The database was not there yet.
+            return nil
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Cluster
+
+struct RestoreTests {
+    @Test(.timeLimit(.minutes(10)))
+    func `a server is restored to moments, places and names, and what was lost is found`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let backups = Backups(of: sandboxes)
+            _ = try await sandboxes.start("shop")
+            let place = try #require(try sandboxes.find("shop").connection())
+            try await execute(place, "CREATE TABLE t AS SELECT generate_series(1, 100) AS a")
+            let backup = try await backups.take(of: "shop") { _, _ in }
+            #expect(backups.list(of: "shop") == [backup])
+            try await execute(place, "INSERT INTO t VALUES (101)")
+            try await execute(place, "SELECT pg_create_restore_point('before the release')")
+            let moment = try #require(try await ask(place, "SELECT clock_timestamp() AT TIME ZONE 'UTC'"))
+            try await execute(place, "INSERT INTO t VALUES (102)")
+            try await execute(place, "DROP TABLE t")
+
+            let date = try #require(RestoreTarget.date(moment + "+00"))
+            for (name, target, last) in [
+                ("by-name", RestoreTarget.name("before the release"), "101"), ("by-time", .time(date), "101"),
+            ] {
+                let report = try await Restore(of: .sandbox("shop"), to: target, sandboxes).run(as: name) { _ in }
+                #expect(try await ask(#require(report.sandbox.connection()), "SELECT max(a) FROM t") == last)
+                #expect(report.proof.contains("recovery stopping"), "\(report.proof)")
+                try await sandboxes.remove(name)
+            }
+            let losses = try await LossSearch(in: "shop", database: "postgres", table: "t", sandboxes).run { _ in }
+            let loss = try #require(losses.first)
+            #expect(losses.count == 1 && loss.kind == .dropped && loss.rows == 102)
+            let before = try await Restore(of: .sandbox("shop"), to: .lsn(loss.place), sandboxes).run(as: "before") {
+                _ in
+            }
+            #expect(try await ask(#require(before.sandbox.connection()), "SELECT max(a) FROM t") == "102")
+            #expect(sandboxes.list().map(\.name) == ["before", "shop"])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a moment that is not kept is refused, and nothing is left`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            _ = try await sandboxes.start("shop")
+            func message(_ target: RestoreTarget) async -> String {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await Restore(of: .sandbox("shop"), to: target, sandboxes).run(as: "r") { _ in }
+                }
+                return error?.message ?? ""
+            }
+            #expect(await message(.latest) == "there is no backup")
+            _ = try await Backups(of: sandboxes).take(of: "shop") { _, _ in }
+            #expect(await message(.time(.now.addingTimeInterval(-86_400))).contains("before the oldest backup"))
+            #expect(await message(.time(.now.addingTimeInterval(86_400))).contains("in the future"))
+            #expect(await message(.name("nowhere")).contains("the log ends before"))
+            #expect(await message(.lsn(LSN(UInt64(1) << 40))).contains("the log ends before"))
+            #expect(sandboxes.list().map(\.name) == ["shop"])
+        }
+    }
+
+    @Test(arguments: [
+        ("2026-11-23 02:50:11.123456+00", 1_795_402_211.123456), ("2026-11-23T02:50:11Z", 1_795_402_211),
+        ("2026-11-23 02:50+01:30", 1_795_396_800), ("2026-11-23 02:50:11 UTC", 1_795_402_211),
+    ])
+    func `times are read to the microsecond`(text: String, seconds: Double) throws {
+        let date = try #require(RestoreTarget.date(text))
+        #expect(abs(date.timeIntervalSince1970 - seconds) < 0.000_001)
+        let again = try #require(RestoreTarget.date(RestoreTarget.time(date).title))
+        #expect(abs(again.timeIntervalSince1970 - seconds) < 0.000_001)
+    }
+
+    @Test(arguments: [
+        "", "yesterday", "2026-13-01 00:00", "2026-02-30 00:00", "2026-11-23 25:00", "2026-11-23 02:50 PM",
+    ])
+    func `what is no time is refused`(text: String) {
+        #expect(RestoreTarget.date(text) == nil)
+    }
+
+    @Test func `a commit that removed files is read`() throws {
+        let line = """
+            rmgr: Transaction len (rec/tot):    230/   230, tx:        735, lsn: 0/01529A38, prev 0/01529A00, desc: COMMIT \
+            2026-11-23 03:00:11.123456 UTC; rels: base/5/16384 base/5/t3_16390; inval msgs: catcache 55 relcache 16384
+            """
+        let removal = try #require(LogCommits.removal(line))
+        #expect(removal.transaction == 735 && removal.place == LSN("0/1529A38") && removal.files == ["base/5/16384"])
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a server that is no sandbox is restored from what is kept of it, also when it is gone`() async throws {
+        try await withServer(ServerConfiguration(tcp: .anyPort, settings: ["wal_level": "replica"])) { server in
+            try await withTemporarySandboxes { sandboxes in
+                let backups = Backups(of: sandboxes)
+                let place = server.connection()
+                try await execute(place, "CREATE TABLE t AS SELECT 1 AS a")
+                try await backups.keep(place, as: "main")
+                await #expect(throws: PostgresError.self) { try await backups.keep(place, as: "main") }
+                _ = try await backups.take(of: "main") { _, _ in }
+                try await execute(place, "INSERT INTO t VALUES (2)")
+                let first = try await Restore(of: .sandbox("main"), to: .latest, sandboxes).run(as: "one") { _ in }
+                #expect(try await ask(try #require(first.sandbox.connection()), "SELECT count(*) FROM t") == "2")
+                // One that fetches the log all the time, and is stopped.
+                let receiver = Task { try await backups.receive("main") { _ in } }
+                let kept = try #require(backups.kept("main"))
+                try await eventually("the log is fetched") { try await kept.isReceiving() }
+                try await execute(place, "DROP TABLE t")
+                let losses = try await LossSearch(in: "main", database: "postgres", table: "t", sandboxes).run { _ in }
+                #expect(losses.map(\.rows) == [2])
+                let report = try await BringBack(
+                    from: "main",
+                    database: "postgres",
+                    table: "t",
+                    try #require(losses.last),
+                    sandboxes
+                ).run(merges: false) { _ in }
+                #expect(report.tables.map(\.now) == [2])
+                receiver.cancel()
+                await #expect(throws: CancellationError.self) { try await receiver.value }
+                try await server.stop()
+                let second = try await Restore(of: .sandbox("main"), to: .latest, sandboxes).run(as: "two") { _ in }
+                #expect(try await ask(try #require(second.sandbox.connection()), "SELECT count(*) FROM t") == "2")
+                let error = await #expect(throws: PostgresError.self) { try await backups.remove(of: "main") }
+                #expect(error?.hint?.contains("--source-is-gone") == true)
+                try await backups.remove(of: "main", sourceIsGone: true)
+                #expect(!backups.areThere(of: "main"))
+            }
+        }
+    }
+}
