@@ -26,6 +26,20 @@ struct Martlet: AsyncParsableCommand {
                     FinishCommand.self, AbortCommand.self,
                 ]
             ),
+            CommandGroup(
+                name: "MIRROR",
+                subcommands: [
+                    ReplicaCommand.self, CloneCommand.self, BackupCommand.self, RestoreCommand.self,
+                    TeardownCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "EVERYDAY",
+                subcommands: [
+                    DatabaseCommand.self, QueryCommand.self, GenerateCommand.self, LoadCommand.self,
+                    WorkloadCommand.self,
+                ]
+            ),
             CommandGroup(name: "TRY", subcommands: [SandboxCommand.self, DemoCommand.self]),
         ]
     )

@@ -16,7 +16,10 @@ struct KillTests {
                     let shop = try await ShopDatabase.create("shop", on: source.connection(), scale: 0.02)
                     try await execute(target.connection(), "CREATE DATABASE shop")
                     let move = TestMove(source: shop, target: target.connection(to: "shop"), directory: directory)
-                    var plan = Workload.Plan(operations: try await ShopDatabase.operations(of: shop))
+                    var plan = Workload.Plan(
+                        operations: try await ShopDatabase.operations(of: shop),
+                        readOperations: ShopDatabase.reading
+                    )
                     plan.writers = 3
                     plan.readers = 0
                     plan.rate = 150

@@ -111,8 +111,11 @@ public struct TestMove: Sendable {
         guard try await ask(target, "SELECT to_regclass('martlet.status') IS NOT NULL") == "t" else { return false }
         let report: SQL = """
             SELECT phase = \(literal: phase) AND s.report ->> 'activity' = 'waiting for changes'
-                   AND s.at > l.started AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'
-                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                   AND s.at > l.started
+                   -- Whoever has the lock has said when it began, and not a run before it.
+                   AND EXISTS (SELECT FROM pg_locks AS k JOIN pg_stat_activity AS a USING (pid)
+                                WHERE k.locktype = 'advisory' AND a.backend_start <= l.started AND k.database =
+                                      (SELECT oid FROM pg_database WHERE datname = current_database()))
               FROM martlet.migration CROSS JOIN martlet.status AS s CROSS JOIN martlet.lease AS l
             """
         return try await ask(target, report) == "t"

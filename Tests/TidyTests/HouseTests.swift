@@ -8,15 +8,19 @@ struct HouseTests {
         "Postgres": ["CLibPQ"],
         "Catalog": ["Postgres"],
         "Engine": ["Postgres"],
+        "Fields": ["Postgres"],
         "Sync": ["CChecksum", "Engine", "Catalog"],
-        "Move": ["Sync"],
+        "Move": ["Fields", "Sync"],
         "Change": ["Sync"],
         "Care": ["Change"],
         "Cluster": ["Catalog"],
         "Convert": ["Catalog", "Cluster"],
         "Cloud": ["Catalog"],
         "Dashboard": ["Engine", "Catalog"],
-        "martlet": ["Dashboard", "Move", "Change", "Care", "Convert", "Cloud", "Cluster"],
+        "MartletClient": ["Postgres"],
+        "martlet": [
+            "Dashboard", "Move", "Change", "Care", "Convert", "Cloud", "Cluster", "Fields", "MartletClient",
+        ],
     ]
 
     /// Those that are not in Swift, and use nothing of ours.

@@ -143,7 +143,10 @@ struct Demo: Sendable {
     }
 
     private func workload(_ servers: DemoServers) async throws -> Workload.Plan {
-        var plan = Workload.Plan(operations: try await ShopDatabase.operations(of: servers.old))
+        var plan = Workload.Plan(
+            operations: try await ShopDatabase.operations(of: servers.old),
+            readOperations: ShopDatabase.reading
+        )
         plan.writers = wish.writers
         plan.readers = wish.readers
         plan.seed = wish.seed

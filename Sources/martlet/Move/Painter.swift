@@ -248,6 +248,11 @@ struct Painter {
     /// A count with its thousands apart.
     static func count(_ number: Int) -> String { Quantity.grouped(number) }
 
+    /// A duration that somebody has waited for: below ten seconds with a decimal.
+    static func elapsed(_ seconds: Double) -> String {
+        seconds < 10 ? String(format: "%.1f s", seconds) : duration(seconds)
+    }
+
     /// A duration in the two units that matter.
     static func duration(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds < 1e9 else { return "?" }

@@ -44,6 +44,17 @@ struct Output: Sendable {
         result(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// Writes bytes on stdout as they are.
+    ///
+    /// - Throws: when they cannot be written, as on a full disk.
+    func bytes(_ bytes: [UInt8]) throws(PostgresError) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
+            throw PostgresError("could not write to the standard output", detail: error.localizedDescription)
+        }
+    }
+
     /// Tells a person something on stderr, in lines as they are.
     func talk(_ text: String) {
         let text = Layout.visible(text)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import Foundation
 
 /// The group of commands around sandboxes.
 struct SandboxCommand: AsyncParsableCommand {
@@ -35,6 +36,10 @@ struct SandboxDescription: Encodable {
     let directory: String
     let log: String
     let settings: [String: String]
+    /// `replica`, `clone` or `restored`; null when it was made empty.
+    let kind: String?
+    let source: String?
+    let expires: Date?
 
     init(_ sandbox: Sandbox) {
         name = sandbox.name
@@ -45,5 +50,8 @@ struct SandboxDescription: Encodable {
         directory = sandbox.directory
         log = sandbox.log
         settings = sandbox.settings
+        kind = sandbox.origin?.kind.rawValue
+        source = sandbox.origin?.source
+        expires = sandbox.origin?.expires
     }
 }

@@ -31,10 +31,12 @@ struct SandboxList: Command {
             output.talk(prose: "no sandboxes in \(sandboxes.directory); make one with \"martlet sandbox start NAME\"")
             return .done
         }
-        var table = TextTable(["NAME", "STATUS", "POSTGRES", "CONNECTION"])
+        var table = TextTable(["NAME", "STATUS", "POSTGRES", "IS", "CONNECTION"])
         for sandbox in list {
+            let kind = sandbox.origin.map { "\($0.kind.rawValue) of \($0.source)" } ?? "-"
             table.add([
-                sandbox.name, sandbox.status.rawValue, sandbox.major.map(String.init) ?? "-", sandbox.uri() ?? "-",
+                sandbox.name, sandbox.status.rawValue, sandbox.major.map(String.init) ?? "-", kind,
+                sandbox.uri() ?? "-",
             ])
         }
         output.result(table.text)

@@ -7,7 +7,7 @@ struct SandboxRemove: Command {
         commandName: "remove",
         abstract: "Stop a sandbox and remove it with its data.",
         discussion: """
-            The data are gone for good; nothing is asked.
+            The data are gone for good; nothing is asked. Of a replica the slot on its source is dropped, too.
 
             EXAMPLES
               martlet sandbox remove shop
@@ -17,8 +17,11 @@ struct SandboxRemove: Command {
     @Argument(help: "Name of the sandbox.")
     var name: String
 
+    @Flag(help: "The server it was made from is gone: leave what it has there, a slot or a database.")
+    var sourceIsGone = false
+
     func run(output: Output) async throws -> ExitStatus {
-        try await Sandboxes().remove(name)
+        try await Sandboxes().remove(name, sourceIsGone: sourceIsGone)
         output.talk(prose: "sandbox \"\(name)\" is removed")
         return .done
     }

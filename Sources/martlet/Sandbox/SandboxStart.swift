@@ -17,6 +17,7 @@ struct SandboxStart: Command {
               martlet sandbox start web --tcp auto
               martlet sandbox start tuned --set work_mem=64MB --set jit=off
               martlet sandbox start shop --json
+              martlet sandbox start shop --with-replica
             """
     )
 
@@ -32,6 +33,9 @@ struct SandboxStart: Command {
     @Option(name: .customLong("set"), help: ArgumentHelp("A server setting; may be repeated.", valueName: "name=value"))
     var settings: [Setting] = []
 
+    @Flag(help: "Start a replica of it, too, NAME-replica, and make it when there is none.")
+    var withReplica = false
+
     @Flag(help: "Print the sandbox as JSON.")
     var json = false
 
@@ -43,8 +47,22 @@ struct SandboxStart: Command {
         )
         let sandbox = try await Sandboxes().start(name, wish)
         output.talk(prose: "sandbox \"\(name)\" runs PostgreSQL \(sandbox.major ?? 0) in \(sandbox.directory)")
+        if withReplica { try await startReplica(output) }
         if json { try output.json(SandboxDescription(sandbox)) } else { output.result(sandbox.uri() ?? "") }
         return .done
+    }
+
+    private func startReplica(_ output: Output) async throws {
+        let sandboxes = Sandboxes()
+        let existing = sandboxes.list().first { $0.replicated == name }
+        let replica: Sandbox
+        if let existing, existing.status != .incomplete {
+            replica = try await sandboxes.start(existing.name)
+        } else {
+            if let existing { try await sandboxes.remove(existing.name) }
+            replica = try await ReplicaCreate.create("\(name)-replica", from: name, tcp: nil, settings: [:], output)
+        }
+        output.talk(prose: "replica \"\(replica.name)\": \(replica.uri() ?? "")")
     }
 
     /// A port number, or `auto`.

@@ -1,0 +1,152 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Postgres
+import Sync
+import Synchronization
+
+/// `martlet restore find-drop`.
+struct RestoreFindDrop: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "find-drop",
+        abstract: "Find when a table was dropped or emptied.",
+        discussion: """
+            The log since the newest backup that knows the table is read, and a server is restored beside, read-only, to \
+            look at the table before and behind each transaction that may have been the one. The server that runs is \
+            not touched. A DELETE of all rows is not found: it leaves the table's file where it is.
+
+            EXAMPLES
+              martlet restore find-drop orders --from shop
+              martlet restore find-drop sales.orders --from shop --database app --json
+            """
+    )
+
+    @Argument(help: "Table, as SQL writes it.")
+    var table: String
+
+    @Option(help: ArgumentHelp("The sandbox that it was in.", valueName: "name"))
+    var from: String
+
+    @Option(help: "The database that it was in.")
+    var database = "postgres"
+
+    @Flag(help: "Print as JSON.")
+    var json = false
+
+    /// What `--json` prints; the keys are stable.
+    private struct Document: Encodable {
+        let kind: TableLoss.Kind
+        let at: Date
+        let lsn: String
+        let transaction: UInt64
+        let rows: Int
+    }
+
+    func run(output: Output) async throws -> ExitStatus {
+        let looking = Mutex("")
+        let began = ContinuousClock.now
+        let search = LossSearch(in: from, database: database, table: table)
+        let losses = try await LiveView(output: output).show({
+            { _ in
+                ["looking at \(looking.withLock { $0 }), \(Painter.duration(began.duration(to: .now) / .seconds(1)))"]
+            }
+        }) {
+            try await search.run { text in looking.withLock { $0 = text } }
+        }
+        if json {
+            try output.json(
+                losses.map { loss in
+                    Document(
+                        kind: loss.kind,
+                        at: loss.at,
+                        lsn: "\(loss.place)",
+                        transaction: loss.transaction,
+                        rows: loss.rows
+                    )
+                }
+            )
+            return .done
+        }
+        guard !losses.isEmpty else {
+            output.result("table \"\(table)\" was neither dropped nor emptied since the newest backup that knows it")
+            return .done
+        }
+        for loss in losses {
+            let rows = Quantity.of(loss.rows, "row")
+            output.result(
+                "\(RestoreTarget.time(loss.at).title)  transaction \(loss.transaction), \(loss.place): \(loss.kind.rawValue), it had \(rows)"
+            )
+        }
+        return .done
+    }
+}
+
+/// `martlet restore bring-back`.
+struct RestoreBringBack: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "bring-back",
+        abstract: "Bring a dropped or emptied table back, with all that went with it.",
+        discussion: """
+            A server is restored beside as it was right before the last loss; rows, indexes, constraints, sequences, \
+            privileges, comments, and what CASCADE took (views, foreign keys, policies) come from it, and it is removed. \
+            Foreign keys are added NOT VALID and then validated. With --merge rows go into a table of this name that is \
+            there already; those whose keys it has stay away.
+
+            EXAMPLES
+              martlet restore bring-back orders --from shop
+              martlet restore bring-back orders --from shop --database app --merge
+            """
+    )
+
+    @Argument(help: "Table, as SQL writes it.")
+    var table: String
+
+    @Option(help: ArgumentHelp("The sandbox that it was in.", valueName: "name"))
+    var from: String
+
+    @Option(help: "The database that it was in.")
+    var database = "postgres"
+
+    @Flag(help: "Put the rows into the table of this name that is there.")
+    var merge = false
+
+    func run(output: Output) async throws -> ExitStatus {
+        let doing = Mutex("")
+        let began = ContinuousClock.now
+        let report = try await LiveView(output: output).show({
+            { _ in ["\(doing.withLock { $0 }), \(Painter.duration(began.duration(to: .now) / .seconds(1)))"] }
+        }) {
+            let tell: @Sendable (String) -> Void = { text in doing.withLock { $0 = text } }
+            let losses = try await LossSearch(in: from, database: database, table: table).run {
+                tell("looking at \($0)")
+            }
+            guard let loss = losses.last else {
+                throw PostgresError(
+                    "table \"\(table)\" was neither dropped nor emptied since the newest backup that knows it",
+                    hint:
+                        "A DELETE of all rows is not found; restore a server to the moment before it: martlet restore server"
+                )
+            }
+            output.talk(
+                "\(loss.kind.rawValue) at \(RestoreTarget.time(loss.at).title) by transaction \(loss.transaction)"
+            )
+            return try await BringBack(from: from, database: database, table: table, loss).run(
+                merges: merge,
+                progress: tell
+            )
+        }
+        return tell(report, output)
+    }
+
+    private func tell(_ report: BringBack.Report, _ output: Output) -> ExitStatus {
+        for object in report.objects { output.result("made again: \(object)") }
+        if let merged = report.merged { output.result("merged: \(Quantity.of(merged, "row"))") }
+        for table in report.tables {
+            output.result(
+                "\(table.name): \(Quantity.of(table.before, "row")) before the loss, \(Quantity.grouped(table.now)) now"
+            )
+        }
+        // Rows that were there, or come meanwhile, make it more.
+        return report.tables.allSatisfy { $0.now >= $0.before } ? .done : .foundProblems
+    }
+}
