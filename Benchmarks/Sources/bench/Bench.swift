@@ -64,6 +64,10 @@ struct Discipline: Sendable {
         Discipline(name: "writers") { try await WritersRace(options: $0, servers: $1).run() },
         Discipline(name: "cutover") { options, _ in try await CutoverRace(options: options).run() },
         Discipline(name: "growth") { try await GrowthRace(options: $0, servers: $1).run() },
+        Discipline(name: "generate") { try await GenerateRace(options: $0, servers: $1).run() },
+        Discipline(name: "clone") { try await MirrorRace.clone($0, $1) },
+        Discipline(name: "bring-back") { try await MirrorRace.bringBack($0, $1) },
+        Discipline(name: "commands") { try await CommandRace(options: $0, servers: $1).run() },
         Discipline(name: "start") { options, _ in try await StartRace(options: options).run() },
     ]
 }
