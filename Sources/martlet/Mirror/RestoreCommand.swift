@@ -15,7 +15,7 @@ struct RestoreCommand: AsyncParsableCommand {
               martlet restore find-drop orders --from shop
               martlet restore bring-back orders --from shop
             """,
-        subcommands: [RestoreServer.self, RestoreFindDrop.self, RestoreBringBack.self]
+        subcommands: [RestoreServer.self, RestoreFindDrop.self, RestoreBringBack.self, RestoreRecorder.self]
     )
 }
 

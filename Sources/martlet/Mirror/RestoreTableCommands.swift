@@ -76,8 +76,83 @@ struct RestoreFindDrop: Command {
             output.result(
                 "\(RestoreTarget.time(loss.at).title)  transaction \(loss.transaction), \(loss.place): \(loss.kind.rawValue), it had \(rows)"
             )
+            for note in try await notes(of: loss) ?? [] {
+                output.result(prose: RestoreRecorder.line(note), indent: "  ")
+            }
         }
         return .done
+    }
+}
+
+extension RestoreFindDrop {
+    /// Who it was, when the recorder was on; a server that is gone tells nobody.
+    private func notes(of loss: TableLoss) async throws -> [DropRecorder.Note]? {
+        do {
+            let recorder = try await DropRecorder(of: from, database: database)
+            return try await recorder.notes(of: loss.transaction).map { $0.filter { $0.kind.hasSuffix("table") } }
+        } catch is PostgresError {
+            return nil
+        }
+    }
+}
+
+/// `martlet restore recorder`.
+struct RestoreRecorder: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "recorder",
+        abstract: "Note who drops tables, views and schemas of a database.",
+        discussion: """
+            An event trigger takes a note in the transaction of the drop: when, who, from where, by which statement. It \
+            lives in schema martlet_recorder, which only superusers may read. find-drop then names who it was. A TRUNCATE \
+            leaves no note.
+
+            EXAMPLES
+              martlet restore recorder on --from shop --database app
+              martlet restore recorder show --from shop --database app
+              martlet restore recorder off --from shop --database app
+            """
+    )
+
+    /// What to do with it.
+    enum Action: String, ExpressibleByArgument, CaseIterable {
+        case on, off, show
+    }
+
+    @Argument(help: ArgumentHelp("Switch it on, off with all its notes, or show the notes.", valueName: "on|off|show"))
+    var action: Action
+
+    @Option(help: ArgumentHelp("The sandbox, or the name of a server's backups.", valueName: "name"))
+    var from: String
+
+    @Option(help: "The database.")
+    var database = "postgres"
+
+    func run(output: Output) async throws -> ExitStatus {
+        let recorder = try await DropRecorder(of: from, database: database)
+        switch action {
+        case .on, .off:
+            let isChanged = try await recorder.set(action == .on)
+            output.result(
+                "the recorder of database \"\(database)\" is \(isChanged ? "" : "already ")\(action.rawValue)"
+            )
+        case .show:
+            guard let notes = try await recorder.notes() else {
+                throw PostgresError(
+                    "the recorder of database \"\(database)\" is off",
+                    hint: "Switch it on: martlet restore recorder on --from \(from) --database \(ShellWord(database))"
+                )
+            }
+            for note in notes { output.result(prose: Self.line(note)) }
+            if notes.isEmpty { output.result("nothing was dropped since it is on") }
+        }
+        return .done
+    }
+
+    static func line(_ note: DropRecorder.Note) -> String {
+        let application = note.application.isEmpty ? "" : " (\(note.application))"
+        return
+            "\(RestoreTarget.time(note.at).title)  transaction \(note.transaction): \(note.kind) \(note.name) by role \(note.role)\(application) from "
+            + "\(note.client ?? "this machine"): \(Layout.plain(note.statement))"
     }
 }
 

@@ -41,6 +41,7 @@ struct MirrorTests {
                 in: "shop"
             )
             _ = try await shell.ask("INSERT INTO lines SELECT i, i FROM generate_series(1, 100) i", in: "shop")
+            _ = try await shell.run("martlet restore recorder on --from shop")
             let backup = try await shell.run("martlet backup take shop")
             #expect(backup.contains("verified"), "\(backup)")
             try shell.write(
@@ -60,7 +61,7 @@ struct MirrorTests {
                     in: "shop"
                 )
                 let found = try await shell.run("martlet restore find-drop orders --from shop")
-                #expect(found.contains("dropped"), "\(found)")
+                #expect(found.contains("dropped") && found.contains("by role postgres (psql)"), "\(found)")
                 if round == 2 {
                     let make =
                         "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY (START 1000000) PRIMARY KEY, note text NOT NULL, at timestamptz DEFAULT now())"
