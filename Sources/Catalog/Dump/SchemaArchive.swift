@@ -160,6 +160,12 @@ public struct SchemaArchive: Sendable {
         }
     }
 
+    /// The entries that must come before one.
+    public func needs(of entry: Entry) -> [Entry] {
+        let numbers = Set(entry.needs)
+        return entries.filter { numbers.contains($0.id) }
+    }
+
     /// Leaves single entries out.
     public func leavingOut(where isLeftOut: (Entry) -> Bool) -> SchemaArchive {
         let rest = entries.filter { !isLeftOut($0) }

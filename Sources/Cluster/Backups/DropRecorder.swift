@@ -1,6 +1,6 @@
 import Catalog
 public import Foundation
-public import Postgres
+import Postgres
 
 /// Notes who drops tables, views, sequences and schemas of a database, by an event trigger; a TRUNCATE is none.
 ///

@@ -68,7 +68,7 @@ struct KeptServer: Codable, Sendable {
             arguments,
             environment: binaries.serverEnvironment.merging(secrets) { $1 }
         )
-        program.endsByRequest = true
+        program.ending = .request
         let outcome = try await program.run()
         try Task.checkCancellation()
         guard outcome.isSuccess else {

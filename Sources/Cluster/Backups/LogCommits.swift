@@ -7,6 +7,8 @@ struct FileRemoval: Sendable, Hashable {
     /// Where its commit record begins.
     let place: LSN
     let transaction: UInt64
+    /// It and its subtransactions, which have locks under their own numbers.
+    let transactions: Set<UInt64>
     let at: Date
     /// The files, as `pg_relation_filepath` writes them: `base/5/16384`.
     let files: Set<String>
@@ -101,6 +103,14 @@ struct LogCommits {
         else { return nil }
         // Those of temporary tables have the number of a session in their names.
         let files = match.4.split(separator: " ").filter { $0.firstMatch(of: /\/t\d+_/) == nil }.map(String.init)
-        return files.isEmpty ? nil : FileRemoval(place: place, transaction: transaction, at: at, files: Set(files))
+        guard !files.isEmpty else { return nil }
+        let parts = String(line).firstMatch(of: /; subxacts: ([0-9 ]+)/).map { $0.1.split(separator: " ") } ?? []
+        return FileRemoval(
+            place: place,
+            transaction: transaction,
+            transactions: Set([transaction] + parts.compactMap { UInt64($0) }),
+            at: at,
+            files: Set(files)
+        )
     }
 }

@@ -12,6 +12,8 @@ public struct TableLoss: Sendable, Hashable {
         case emptied
     }
 
+    /// The table.
+    public let name: QualifiedName
     /// How it went.
     public let kind: Kind
     /// Where the record of the commit begins: all before it is what the table was.
@@ -47,11 +49,15 @@ public struct LossSearch: Sendable {
     /// What a table was at a moment.
     private struct Sighting {
         let oid: UInt32
+        let name: QualifiedName
         let files: Set<String>
+        /// With those of tables that inherit from it.
         let rows: Int
+        /// Without them.
+        let ownRows: Int
     }
 
-    /// Every loss since the newest backup that knows the table, the first one first.
+    /// Every loss since the newest backup behind which there is one, the first one first.
     ///
     /// `progress` gets what it looks at. The server that runs is not touched, but for the end of its present segment.
     ///
@@ -67,9 +73,14 @@ public struct LossSearch: Sendable {
         } catch let error as PostgresError where error.isConnectionLoss {
             progress("the log without its end, as the server cannot be reached")
         }
+        var isKnown = false
         for backup in all.reversed() {
-            if let losses = try await search(from: backup, progress) { return losses }
+            guard let losses = try await search(from: backup, progress) else { continue }
+            if !losses.isEmpty { return losses }
+            // What is there now may have been made after an earlier one was lost.
+            isKnown = true
         }
+        if isKnown { return [] }
         throw PostgresError(
             "no backup of sandbox \"\(source)\" knows table \"\(table)\" in database \"\(database)\"",
             detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
@@ -91,26 +102,34 @@ public struct LossSearch: Sendable {
         let removals = try await log.removals(from: backup.start, timeline: backup.timeline).filter {
             $0.place >= backup.stop
         }
-        let locks = try await log.firstLocks(from: backup.stop, timeline: backup.timeline)
+        let locks = try await log.firstLocks(from: backup.start, timeline: backup.timeline)
         return try await restore.withPausedServer(from: backup) { server in
             var (losses, known): ([TableLoss], Sighting?) = ([], try await look(server))
+            // A server cannot be led back.
+            var reached = backup.stop
             var wasSeen = known != nil
             for removal in removals {
                 // Of a table that is there only its own files matter; one that is not there may come with any transaction.
                 if let known, known.files.isDisjoint(with: removal.files) { continue }
                 progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
                 // From its lock on nobody could change the table, nor can anybody read it on a standby.
-                let quiet = min(removal.place, locks[removal.transaction] ?? removal.place)
-                try await server.replay(to: quiet, inclusive: false)
+                let first = removal.transactions.compactMap { locks[$0] }.min() ?? removal.place
+                let quiet = min(removal.place, first)
+                if quiet > reached {
+                    try await server.replay(to: quiet, inclusive: false)
+                    reached = quiet
+                }
                 guard let before = try await look(server) else { continue }
                 wasSeen = true
                 known = before
                 guard !before.files.isDisjoint(with: removal.files) else { continue }
                 try await server.replay(to: removal.place, inclusive: true)
+                reached = removal.place
                 let after = try await look(server)
                 if let kind = Self.kind(before, after) {
                     losses.append(
                         TableLoss(
+                            name: before.name,
                             kind: kind,
                             place: removal.place,
                             transaction: removal.transaction,
@@ -129,7 +148,7 @@ public struct LossSearch: Sendable {
     private static func kind(_ before: Sighting, _ after: Sighting?) -> TableLoss.Kind? {
         // Another one may have been made in the same transaction.
         guard let after, after.oid == before.oid else { return .dropped }
-        return before.rows > 0 && after.rows == 0 ? .emptied : nil
+        return before.ownRows > 0 && after.ownRows == 0 ? .emptied : nil
     }
 
     /// The table as the server has it now, with its partitions.
@@ -157,8 +176,20 @@ public struct LossSearch: Sendable {
                     ).first
                 else { return nil }
                 let name = QualifiedName(schema: try row("nspname"), name: try row("relname"))
-                let count = try session.query("SELECT count(*) AS rows FROM \(name)").first
-                return Sighting(oid: oid, files: Set(files), rows: try count?("rows") ?? 0)
+                let count = try session.query(
+                    """
+                    SELECT count(*) AS rows, count(*) FILTER (WHERE tableoid IN
+                           (SELECT relid FROM pg_partition_tree($1::oid::regclass) UNION SELECT $1::oid)) AS own FROM \(name)
+                    """,
+                    oid
+                ).first
+                return Sighting(
+                    oid: oid,
+                    name: name,
+                    files: Set(files),
+                    rows: try count?("rows") ?? 0,
+                    ownRows: try count?("own") ?? 0
+                )
             }
         } catch let error as PostgresError where error.sqlState == "3D000" {
             // The database was not there yet.

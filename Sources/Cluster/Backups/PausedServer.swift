@@ -80,7 +80,7 @@ extension Restore {
                 let server = PausedServer(place, record, sandboxes)
                 try await server.begin()
                 let result = try await body(server)
-                try await remove(place)
+                try await remove(place, record)
                 return result
             } catch {
                 // The first failure is the one to tell.
@@ -90,9 +90,10 @@ extension Restore {
         }
     }
 
-    private func remove(_ place: ServerDirectory) async throws {
+    private func remove(_ place: ServerDirectory, _ record: Sandbox.Record? = nil) async throws {
         try await withoutCancellation {
             try await sandboxes.halt(place)
+            if let socket = record?.socket, socket != place.path { try ServerDirectory(path: socket).remove() }
             try place.remove()
         }
     }

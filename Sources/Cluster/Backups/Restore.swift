@@ -1,5 +1,5 @@
 import Catalog
-import Foundation
+public import Foundation
 public import Postgres
 
 /// Makes a sandbox that is what another one was at a moment.
@@ -36,6 +36,7 @@ public struct Restore: Sendable {
     public func run(
         as name: String,
         tcp: ServerConfiguration.TCP? = nil,
+        expires: Date? = nil,
         progress: @escaping @Sendable (LSN?) -> Void
     ) async throws -> Report {
         let able = try await target.backups(among: archive.list())
@@ -43,7 +44,7 @@ public struct Restore: Sendable {
         var failure: PostgresError?
         for backup in able {
             do {
-                var report = try await restore(backup, as: name, tcp, progress)
+                var report = try await restore(backup, as: name, tcp, expires, progress)
                 report.gap = gap
                 return report
             } catch let error as PostgresError where error.message.hasPrefix(Self.notReached) {
@@ -72,6 +73,7 @@ public struct Restore: Sendable {
         _ backup: Backup,
         as name: String,
         _ tcp: ServerConfiguration.TCP?,
+        _ expires: Date?,
         _ progress: @escaping @Sendable (LSN?) -> Void
     ) async throws -> Report {
         let binaries = try await Installation.server(major: backup.major)
@@ -79,7 +81,7 @@ public struct Restore: Sendable {
             let place = try sandboxes.newPlace(name)
             var proof = ""
             try await archive.check(backup, binaries)
-            let sandbox = try await sandboxes.making(place, origin(backup)) {
+            let sandbox = try await sandboxes.making(place, origin(backup, expires: expires)) {
                 let settings = try await archive.fetch(backup, to: place)
                 try await CopyConfiguration.install(in: place, signal: "recovery.signal")
                 var record = Sandbox.Record(

@@ -185,6 +185,11 @@ struct RestoreBringBack: Command {
     @Flag(help: "Put the rows into the table of this name that is there.")
     var merge = false
 
+    @Option(
+        help: ArgumentHelp("The transaction that took it, as find-drop shows it (default: the last).", valueName: "xid")
+    )
+    var transaction: UInt64?
+
     func run(output: Output) async throws -> ExitStatus {
         let doing = Mutex("")
         let began = ContinuousClock.now
@@ -195,22 +200,35 @@ struct RestoreBringBack: Command {
             let losses = try await LossSearch(in: from, database: database, table: table).run {
                 tell("looking at \($0)")
             }
-            guard let loss = losses.last else {
-                throw PostgresError(
-                    "table \"\(table)\" was neither dropped nor emptied since the newest backup that knows it",
-                    hint:
-                        "A DELETE of all rows is not found; restore a server to the moment before it: martlet restore server"
-                )
-            }
+            let loss = try choose(losses)
             output.talk(
                 "\(loss.kind.rawValue) at \(RestoreTarget.time(loss.at).title) by transaction \(loss.transaction)"
             )
-            return try await BringBack(from: from, database: database, table: table, loss).run(
+            return try await BringBack(from: from, database: database, loss).run(
                 merges: merge,
                 progress: tell
             )
         }
         return tell(report, output)
+    }
+
+    private func choose(_ losses: [TableLoss]) throws -> TableLoss {
+        let meant = transaction.map { number in losses.filter { $0.transaction == number } } ?? losses
+        guard let loss = meant.last else {
+            throw PostgresError(
+                "table \"\(table)\" was neither dropped nor emptied\(transaction.map { " by transaction \($0)" } ?? "") since the oldest backup",
+                hint:
+                    "A DELETE of all rows is not found; restore a server to the moment before it: martlet restore server"
+            )
+        }
+        guard transaction == nil, loss.rows == 0, losses.contains(where: { $0.rows > 0 }) else { return loss }
+        throw PostgresError(
+            "table \"\(table)\" was lost more than once, and was empty the last time",
+            detail: losses.map { "transaction \($0.transaction): \(Quantity.of($0.rows, "row"))" }.joined(
+                separator: "\n"
+            ),
+            hint: "Choose one: --transaction XID"
+        )
     }
 
     private func tell(_ report: BringBack.Report, _ output: Output) -> ExitStatus {
@@ -221,7 +239,8 @@ struct RestoreBringBack: Command {
                 "\(table.name): \(Quantity.of(table.before, "row")) before the loss, \(Quantity.grouped(table.now)) now"
             )
         }
+        for problem in report.problems { output.result(prose: "not made: \(problem)", indent: "  ") }
         // Rows that were there, or come meanwhile, make it more.
-        return report.tables.allSatisfy { $0.now >= $0.before } ? .done : .foundProblems
+        return report.tables.allSatisfy { $0.now >= $0.before } && report.problems.isEmpty ? .done : .foundProblems
     }
 }

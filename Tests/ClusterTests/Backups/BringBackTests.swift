@@ -67,10 +67,124 @@ struct BringBackTests {
             }
             #expect(refused?.hint?.contains("--merge") == true)
             let merged = try await bringBack(second, merges: true, sandboxes)
+            #expect(merged.problems.isEmpty)
             #expect(merged.merged == rows)
             #expect(try await ask(place, #"SELECT note FROM "Or ders" WHERE id = 1"#) == "mine")
             #expect(try await ask(place, "SELECT count(*) > 0 FROM large") == "t")
             #expect(sandboxes.list().map(\.name) == ["shop"])
+        }
+    }
+
+    /// What is easily forgotten: row security, rights, children, materialized views, schemas, triggers, sequences.
+    @Test(.timeLimit(.minutes(10)))
+    func `a table comes back as closed, as full and as quiet as it was`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let place = try #require(try await sandboxes.start("shop").connection())
+            try await execute(
+                place,
+                """
+                CREATE ROLE reader; CREATE SCHEMA sales; CREATE TABLE fired (a int);
+                CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.fired VALUES (1); RETURN NEW; END';
+                CREATE TABLE sales."Or ders" (id bigserial PRIMARY KEY, note text);
+                CREATE TABLE sales.child () INHERITS (sales."Or ders");
+                INSERT INTO sales."Or ders" (note) SELECT 'n' FROM generate_series(1, 50);
+                INSERT INTO sales.child (note) SELECT 'c' FROM generate_series(1, 7);
+                ALTER TABLE sales."Or ders" ENABLE ROW LEVEL SECURITY;
+                CREATE POLICY mine ON sales."Or ders" FOR SELECT TO reader USING (false);
+                CREATE TRIGGER t BEFORE INSERT ON sales."Or ders" FOR EACH ROW EXECUTE FUNCTION fire();
+                CREATE MATERIALIZED VIEW sums AS SELECT note, count(*) FROM sales."Or ders" GROUP BY 1;
+                CREATE TABLE lines (order_id bigint REFERENCES sales."Or ders");
+                COMMENT ON CONSTRAINT lines_order_id_fkey ON lines IS 'why';
+                CREATE TABLE other (b int); CREATE VIEW joined AS SELECT * FROM sales."Or ders", other;
+                ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC
+                """
+            )
+            _ = try await Backups(of: sandboxes).take(of: "shop") { _, _ in }
+            try await execute(place, "BEGIN; SAVEPOINT s; DROP SCHEMA sales CASCADE; DROP TABLE other CASCADE; COMMIT")
+            let table = #"sales."Or ders""#
+            let loss = try #require(
+                try await LossSearch(in: "shop", database: "postgres", table: table, sandboxes).run { _ in }.last
+            )
+            #expect(loss.rows == 57)
+            let report = try await BringBack(from: "shop", database: "postgres", loss, sandboxes)
+                .run(merges: false) { _ in }
+            #expect(report.tables.map(\.before) == [50, 7] && report.tables.map(\.now) == [50, 7])
+            #expect(report.problems == ["view public.joined: it needs table public.other, which is not there"])
+            for (question, answer) in [
+                (#"SELECT relrowsecurity FROM pg_class WHERE oid = 'sales."Or ders"'::regclass"#, "t"),
+                (#"SELECT has_table_privilege('reader', 'sales."Or ders"', 'SELECT')"#, "f"),
+                ("SELECT sum(count) FROM sums", "57"), ("SELECT count(*) FROM fired", "0"),
+                (#"SELECT nextval('sales."Or ders_id_seq"')"#, "58"),
+                ("SELECT convalidated FROM pg_constraint WHERE conname = 'lines_order_id_fkey'", "t"),
+            ] as [(SQL, String)] {
+                #expect(try await ask(place, question) == answer, "\(question)")
+            }
+
+            // A TRUNCATE takes rows only; what fires triggers has fired.
+            try await execute(
+                place,
+                #"ALTER TABLE lines DROP CONSTRAINT lines_order_id_fkey; DROP MATERIALIZED VIEW sums; TRUNCATE ONLY sales."Or ders""#
+            )
+            let emptied = try #require(
+                try await LossSearch(in: "shop", database: "postgres", table: table, sandboxes).run { _ in }.last
+            )
+            #expect(emptied.kind == .emptied)
+            let back = try await BringBack(from: "shop", database: "postgres", emptied, sandboxes)
+                .run(merges: true) { _ in }
+            #expect(back.merged == 50 && back.objects.isEmpty)
+            #expect(try await ask(place, "SELECT count(*) FROM fired") == "0")
+            #expect(try await ask(place, "SELECT to_regclass('sums') IS NULL") == "t")
+            #expect(sandboxes.list().map(\.name) == ["shop"])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)))
+    func `a partition comes back into its table, and rows of a whole table into new partitions`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let place = try #require(try await sandboxes.start("shop").connection())
+            try await execute(
+                place,
+                """
+                CREATE TABLE events (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+                CREATE INDEX ON events (at);
+                CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+                CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+                INSERT INTO events SELECT i, date '2026-01-10' + 31 * (i % 2) FROM generate_series(1, 100) AS i
+                """
+            )
+            _ = try await Backups(of: sandboxes).take(of: "shop") { _, _ in }
+            try await execute(place, "DROP TABLE events_1")
+            let one = try #require(
+                try await LossSearch(in: "shop", database: "postgres", table: "events_1", sandboxes).run { _ in }.last
+            )
+            let first = try await BringBack(from: "shop", database: "postgres", one, sandboxes).run(merges: false) {
+                _ in
+            }
+            #expect(first.tables.map(\.now) == [50] && first.problems.isEmpty)
+            #expect(try await ask(place, "SELECT count(*) FROM events") == "100")
+            #expect(
+                try await ask(
+                    place,
+                    "SELECT count(*) FROM pg_index WHERE indrelid = 'events_1'::regclass AND indisvalid"
+                ) == "2"
+            )
+
+            try await execute(
+                place,
+                """
+                DROP TABLE events; CREATE TABLE events (id int, at date, PRIMARY KEY (id, at)) PARTITION BY HASH (id);
+                CREATE TABLE events_a PARTITION OF events FOR VALUES WITH (modulus 1, remainder 0);
+                INSERT INTO events VALUES (1, '2026-02-10')
+                """
+            )
+            let whole = try #require(
+                try await LossSearch(in: "shop", database: "postgres", table: "events", sandboxes).run { _ in }.last
+            )
+            let second = try await BringBack(from: "shop", database: "postgres", whole, sandboxes).run(merges: true) {
+                _ in
+            }
+            #expect(second.merged == 99 && second.tables.map(\.now) == [100], "\(second)")
+            #expect(try await ask(place, "SELECT to_regclass('events_1') IS NULL") == "t")
         }
     }
 
@@ -80,7 +194,7 @@ struct BringBackTests {
     }
 
     private func bringBack(_ loss: TableLoss, merges: Bool, _ sandboxes: Sandboxes) async throws -> BringBack.Report {
-        try await BringBack(from: "shop", database: "postgres", table: #""Or ders""#, loss, sandboxes)
+        try await BringBack(from: "shop", database: "postgres", loss, sandboxes)
             .run(merges: merges) { _ in }
     }
 }

@@ -111,7 +111,6 @@ struct RestoreTests {
                 let report = try await BringBack(
                     from: "main",
                     database: "postgres",
-                    table: "t",
                     try #require(losses.last),
                     sandboxes
                 ).run(merges: false) { _ in }
