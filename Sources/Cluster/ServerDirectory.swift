@@ -122,12 +122,21 @@ struct ServerDirectory: Sendable, Hashable {
 
     /// A database here, reached through the socket or, when there is a port, through TCP.
     ///
+    /// An empty `hostaddr` keeps libpq from PGHOSTADDR, which would lead to another server.
+    ///
     /// Of a copied server the superuser's name, `user`, and password are those of its source.
     func connection(to database: String, as user: String? = nil, socket: String, port: Int?) -> ConnectionString {
         guard let port else {
-            return ConnectionString(settings: ["host": socket, "dbname": database, "user": user ?? Self.superuser])
+            return ConnectionString(
+                settings: [
+                    "host": socket, "hostaddr": "", "port": "5432", "dbname": database, "user": user ?? Self.superuser,
+                ]
+            )
         }
-        var settings = ["host": "127.0.0.1", "port": String(port), "dbname": database, "user": user ?? Self.superuser]
+        var settings = [
+            "host": "127.0.0.1", "hostaddr": "127.0.0.1", "port": String(port), "dbname": database,
+            "user": user ?? Self.superuser,
+        ]
         settings["password"] = password
         return ConnectionString(settings: settings)
     }

@@ -44,9 +44,21 @@ package enum FieldNode: Sendable, Hashable {
         } catch {
             throw PostgresError(
                 "could not read \(file.title)",
-                detail: "\(error)",
+                detail: Self.text(of: error),
                 hint: file.form
             )
+        }
+    }
+
+    /// Where and what, without the line itself, which may hold a password.
+    private static func text(of error: any Error) -> String {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "\(problem), in line \(mark.line), column \(mark.column)"
+        case .reader(let problem, let offset, _, _): "\(problem)\(offset.map { ", at byte \($0)" } ?? "")"
+        case .some(let other) where false: "\(other)"
+        default: "It is no YAML."
         }
     }
 

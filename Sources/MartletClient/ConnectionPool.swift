@@ -34,7 +34,9 @@ public final class ConnectionPool: Sendable {
 
     /// Serves one job after the other with one session, and with another one when that is of no more use.
     fileprivate func serve(_ target: ConnectionString, application: String?) async {
-        while let first = await queue.next() {
+        var next: Job?
+        while let first = if let left = next { left } else { await queue.next() } {
+            next = nil
             do {
                 try await Postgres.withConnection(to: target, application: application) { connection in
                     var job: Job? = first
@@ -42,6 +44,11 @@ public final class ConnectionPool: Sendable {
                         await present.run(on: connection)
                         guard connection.isUsable else { return }
                         job = await queue.next()
+                        // One that was idle may have been ended; the next session does it then.
+                        if let waiting = job, !connection.isStillOpen {
+                            next = waiting
+                            return
+                        }
                     }
                 }
             } catch {

@@ -96,6 +96,11 @@ import Synchronization
             && !canceller.isCancelled
     }
 
+    /// Whether the server has not ended an idle session meanwhile, as far as it has said so.
+    public var isStillOpen: Bool {
+        unsafe PQconsumeInput(handle) == 1 && PQstatus(handle) == CONNECTION_OK
+    }
+
     /// Cancels the statement that runs, from any task, and refuses those that follow, as the cancellation of its task does.
     public var stop: @Sendable () -> Void { { [canceller] in canceller.cancel() } }
 

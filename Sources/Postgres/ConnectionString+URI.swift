@@ -15,7 +15,11 @@ extension ConnectionString {
         text += encoded(self["host"] ?? "") + (self["port"].map { ":" + $0 } ?? "")
         text += "/" + encoded(self["dbname"] ?? "")
         let inPlace: Set<String> = ["user", "password", "host", "port", "dbname"]
-        let parameters = keywords.filter { !inPlace.contains($0) }.sorted().map { keyword in
+        // An address that is none, or that of the host, is of no use to people.
+        let isPlain = self["hostaddr"].map { $0.isEmpty || $0 == self["host"] } ?? false
+        let parameters = keywords.filter {
+            !inPlace.contains($0) && !(isPlain && $0 == "hostaddr")
+        }.sorted().map { keyword in
             "\(keyword)=\(encoded(self[keyword] ?? ""))"
         }
         return parameters.isEmpty ? text : text + "?" + parameters.joined(separator: "&")

@@ -12,8 +12,18 @@ package struct Program: Sendable {
     package var environment: [String: String?]
     /// The folder that it is run in.
     package var folder: String
-    /// Whether a cancelled task asks it and all that it has started to end, with SIGTERM, before it kills them.
-    package var endsByRequest = false
+    /// What a cancelled task does to it.
+    package var ending = Ending.kill
+
+    /// How a program is ended before its time; what has not ended within five seconds is killed.
+    package enum Ending: Sendable {
+        /// At once.
+        case kill
+        /// By SIGTERM, and all that it has started.
+        case request
+        /// By SIGINT, as ^C does.
+        case interrupt
+    }
 
     package init(
         path: String,
@@ -45,7 +55,7 @@ package struct Program: Sendable {
             arguments: Arguments(arguments),
             environment: wholeEnvironment,
             workingDirectory: FilePath(folder),
-            platformOptions: endsByRequest ? .ownSessionEndingByRequest : .ownSession,
+            platformOptions: .ownSession(ending: ending),
             input: .string(input),
             output: .string(limit: 64 << 20),
             error: .string(limit: 1 << 20)
@@ -73,12 +83,18 @@ extension PlatformOptions {
         return options
     }
 
-    /// The same, and SIGTERM for all of the session before it is killed.
-    fileprivate static var ownSessionEndingByRequest: PlatformOptions {
+    /// The same, with what is done to it before it is killed.
+    fileprivate static func ownSession(ending: Program.Ending) -> PlatformOptions {
         var options = ownSession
-        options.teardownSequence = [
-            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(5))
-        ]
+        switch ending {
+        case .kill: break
+        case .request:
+            options.teardownSequence = [
+                .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(5))
+            ]
+        case .interrupt:
+            options.teardownSequence = [.send(signal: .interrupt, allowedDurationToNextStep: .seconds(5))]
+        }
         return options
     }
 }

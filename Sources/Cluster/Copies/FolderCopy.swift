@@ -97,7 +97,7 @@ struct FolderCopy {
             """#
         var program = Program.ofServer(script: script, [data, place.path, command ?? ""])
         // A command of the operator may have started others.
-        program.endsByRequest = true
+        program.ending = .request
         let outcome = try await program.run()
         try Task.checkCancellation()
         guard outcome.isSuccess else { throw failure(outcome.complaint) }

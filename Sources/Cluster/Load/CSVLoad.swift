@@ -77,8 +77,8 @@ public struct CSVLoad: Sendable {
         // In a file of one column a line without anything is a NULL.
         records.keepsEmptyLines = columns.count == 1
         return try await withNeutralConnection(to: place, application: "martlet load") { connection in
-            // Functions of triggers may name tables without their schemas.
-            try connection.execute("RESET search_path")
+            // Times without a zone mean what they mean to others here, and functions of triggers name tables without schemas.
+            try connection.execute("RESET search_path; RESET timezone; RESET default_transaction_read_only")
             return try await connection.transaction {
                 var done = Progress()
                 var isAtEnd = false

@@ -32,11 +32,29 @@ struct EnvironmentFile: Sendable {
         var folder = URL(filePath: FileManager.default.currentDirectoryPath, directoryHint: .isDirectory).standardized
         while true {
             let url = folder.appending(path: name)
-            if FileManager.default.fileExists(atPath: url.path) { return try EnvironmentFile(at: url) }
+            if FileManager.default.fileExists(atPath: url.path) {
+                try refuseForeign(url)
+                return try EnvironmentFile(at: url)
+            }
             let parent = folder.deletingLastPathComponent().standardized
             guard parent.path != folder.path, folder.path != "/" else { return nil }
             folder = parent
         }
+    }
+
+    /// Refuses a file that somebody else could have put there: it names commands, which are run.
+    private static func refuseForeign(_ url: URL) throws {
+        var facts = stat()
+        guard stat(url.path, &facts) == 0 else { return }
+        let sudo = ProcessInfo.processInfo.environment["SUDO_UID"].flatMap { UInt32($0) }
+        guard ![geteuid(), 0].contains(facts.st_uid) && facts.st_uid != sudo || facts.st_mode & S_IWOTH != 0 else {
+            return
+        }
+        throw PostgresError(
+            "file \"\(url.path)\" may be another's",
+            detail: "It belongs to another account, or everybody may write it, and what it says is run.",
+            hint: "When it is yours: --config \(ShellWord(url.path))"
+        )
     }
 
     /// Reads the file.
@@ -123,7 +141,9 @@ struct EnvironmentFile: Sendable {
         let node = fields.node("connection")
         guard let sandbox else {
             if database != nil { throw fields.refusal("\"database\" goes with \"sandbox\"; a connection has dbname.") }
-            return (try connection(node, of: fields), nil)
+            let place = try connection(node, of: fields)
+            // PGHOSTADDR would lead to another server than the one that is named.
+            return (place["host"] == nil || place["hostaddr"] != nil ? place : place.with("hostaddr", ""), nil)
         }
         guard node == nil else { throw fields.refusal("It has a \"sandbox\" and a \"connection\".") }
         return (ConnectionString(settings: ["dbname": database ?? "postgres"]), sandbox)

@@ -42,10 +42,13 @@ struct NamedEnvironment: Sendable {
     /// - Throws: when there is no such sandbox, or it was not made to its end.
     func onItsSandbox() throws -> NamedEnvironment {
         guard let sandbox else { return self }
-        guard let connection = try Sandboxes().find(sandbox).connection(to: place["dbname"] ?? "postgres") else {
+        let server = try Sandboxes().find(sandbox)
+        // Another server may have the port of one that is stopped.
+        guard server.status == .running, let connection = server.connection(to: place["dbname"] ?? "postgres") else {
             throw PostgresError(
-                "sandbox \"\(sandbox)\" is incomplete",
-                hint: "Make it anew: martlet sandbox start \(sandbox)"
+                "sandbox \"\(sandbox)\" is \(server.status == .database ? "a database of another server" : "not running")",
+                hint: server.status == .database
+                    ? "Name that server with \"connection\"." : "Start it: martlet sandbox start \(sandbox)"
             )
         }
         var found = self

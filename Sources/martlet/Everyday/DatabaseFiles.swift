@@ -56,10 +56,12 @@ struct DatabaseSchema: Command {
     )
 
     @OptionGroup var environment: EnvironmentOptions
+    @OptionGroup var confirmation: ConfirmOption
     @OptionGroup var files: FileOptions
 
     func run(output: Output) async throws -> ExitStatus {
         let environment = try environment.choose(output)
+        try confirmation.ask(for: environment, to: "load SQL into", output)
         let files = files.files(or: environment.schema, of: environment)
         try await FileStep(title: "schema", files: files, environment: environment).run(output)
         return .done
@@ -81,10 +83,12 @@ struct DatabaseSeed: Command {
     )
 
     @OptionGroup var environment: EnvironmentOptions
+    @OptionGroup var confirmation: ConfirmOption
     @OptionGroup var files: FileOptions
 
     func run(output: Output) async throws -> ExitStatus {
         let environment = try environment.choose(output)
+        try confirmation.ask(for: environment, to: "load SQL into", output)
         let files = files.files(or: environment.seed, of: environment)
         try await FileStep(title: "seed", files: files, environment: environment).run(output)
         return .done

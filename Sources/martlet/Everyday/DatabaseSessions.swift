@@ -20,6 +20,7 @@ struct DatabaseSessions: Command {
     )
 
     @OptionGroup var environment: EnvironmentOptions
+    @OptionGroup var confirmation: ConfirmOption
 
     @Flag(help: "Sessions of all databases of the server.")
     var all = false
@@ -40,6 +41,7 @@ struct DatabaseSessions: Command {
 
     func run(output: Output) async throws -> ExitStatus {
         let environment = try environment.choose(output)
+        if terminate != nil { try confirmation.ask(for: environment, to: "end a session of", output) }
         return try await withNeutralConnection(to: environment.connection(), application: "martlet db") { server in
             let database = try server.query("SELECT current_database() AS name").first?("name", as: String.self)
             if let terminate { return try end(terminate, in: all ? nil : database, server, output) }

@@ -80,6 +80,13 @@ struct LoadCommand: Command {
                 hint: "--rejected names another file."
             )
         }
+        guard !FileManager.default.fileExists(atPath: aside.path) else {
+            throw PostgresError(
+                "there is a file \"\(aside.path)\" already",
+                detail: "Rows that a load has refused may be in it. Nothing was loaded.",
+                hint: "Remove it, or name another one with --rejected."
+            )
+        }
         let load = CSVLoad(path: file, into: shape, form, limit: maxRejected)
         let view = RowsView()
         view.begin("\(shape.name)", whole: file == "-" ? 0 : Self.size(of: file))

@@ -41,6 +41,7 @@ struct QueryCommand: Command {
     var statement: String?
 
     @OptionGroup var environment: EnvironmentOptions
+    @OptionGroup var confirmation: ConfirmOption
 
     @Option(help: ArgumentHelp("A file with the statement.", valueName: "file"))
     var file: String?
@@ -72,6 +73,7 @@ struct QueryCommand: Command {
             try options.validate()
         }
         let environment = try options.choose(output)
+        if write { try confirmation.ask(for: environment, to: "write to", output) }
         let sql = SQL(trusting: try text())
         let place = try await environment.connection()
         return try await withConnection(to: place, application: "martlet query") { connection in
@@ -99,12 +101,23 @@ struct QueryCommand: Command {
     private func print(_ json: JSONQuery, _ sql: SQL, _ connection: Connection, _ output: Output) throws(PostgresError)
     {
         switch form {
-        case .object: output.result(try connection.query(json.object, parameters: parameters).first?("json") ?? "{}")
-        case .array: output.result(try connection.query(json.array, parameters: parameters).first?("json") ?? "[]")
+        case .object: try printWhole(json.object, or: "{}", connection, output)
+        case .array: try printWhole(json.array, or: "[]", connection, output)
         case .json: try printArray(json.lines, connection, output)
         case .csv: try printCSV(sql, connection, output)
         case .table: try printTable(sql, connection, output)
         }
+    }
+
+    private func printWhole(
+        _ sql: SQL,
+        or empty: String,
+        _ connection: Connection,
+        _ output: Output
+    ) throws(PostgresError) {
+        let text = try connection.query(sql, parameters: parameters).first?.optional("json", as: String.self) ?? empty
+        // What cannot be written ends the transaction that has written, too.
+        try output.bytes(Array((text + "\n").utf8))
     }
 
     private func printArray(_ sql: SQL, _ connection: Connection, _ output: Output) throws(PostgresError) {

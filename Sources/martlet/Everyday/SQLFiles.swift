@@ -20,10 +20,7 @@ struct SQLFiles: Sendable {
     ///
     /// - Throws: the first error, with its file and its line; everything is rolled back then, unless `commitsEach`.
     func run(in place: ConnectionString, tell: (String) -> Void) async throws {
-        for url in urls where !FileManager.default.isReadableFile(atPath: url.path) {
-            throw PostgresError("could not read the file \"\(url.path)\"", hint: "Nothing was done.")
-        }
-        let installation = try await Installation.psql()
+        let installation = try await checked()
         let (connection, secrets) = place.forChildProcess
         var arguments = ["-X", "-q", "-d", connection, "-v", "ON_ERROR_STOP=1"]
         if !commitsEach { arguments.append("--single-transaction") }
@@ -32,18 +29,34 @@ struct SQLFiles: Sendable {
         for url in urls { arguments += ["-f", url.path] }
         let environment = installation.additionalEnvironment.merging(secrets) { $1 }
             .merging(["PGAPPNAME": "martlet db"]) { $1 }
-        let outcome = try await Program(
+        var program = Program(
             path: try installation.program("psql"),
             arguments: arguments,
             environment: environment,
             folder: FileManager.default.currentDirectoryPath
-        ).run()
+        )
+        // ^C: psql cancels its statement, which would go on in the server otherwise.
+        program.ending = .interrupt
+        let outcome = try await program.run()
         if !outcome.output.isEmpty { tell(outcome.output.trimmingCharacters(in: .newlines)) }
         guard outcome.isSuccess else {
             try Task.checkCancellation()
-            throw Self.error(outcome.complaint, isRolledBack: !commitsEach)
+            // The server warns of a BEGIN or COMMIT in a file.
+            let endsByItself = outcome.complaint.contains("transaction in progress")
+            throw Self.error(outcome.complaint, isRolledBack: !commitsEach && !endsByItself)
         }
         if !outcome.complaint.isEmpty { tell(outcome.complaint) }
+    }
+
+    /// The psql that would read them.
+    ///
+    /// - Throws: when a file cannot be read, or there is no psql.
+    @discardableResult
+    func checked() async throws -> Installation {
+        for url in urls where !FileManager.default.isReadableFile(atPath: url.path) {
+            throw PostgresError("could not read the file \"\(url.path)\"", hint: "Nothing was done.")
+        }
+        return try await Installation.psql()
     }
 
     /// What psql said: `psql:FILE:LINE: ERROR:  message`, then lines that belong to it.

@@ -41,7 +41,7 @@ struct Output: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
-        result(String(decoding: try encoder.encode(value), as: UTF8.self))
+        try bytes(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")])
     }
 
     /// Writes bytes on stdout as they are.
