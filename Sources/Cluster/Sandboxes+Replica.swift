@@ -81,7 +81,8 @@ extension Sandboxes {
 
     /// Makes a replica a server of its own, and drops its slot on the source.
     ///
-    /// - Throws: when it is no replica, is not running, or does not become one within a minute.
+    /// - Throws: when it is no replica, is not running, or does not become one within a minute; also when it is one, and its slot
+    ///   could not be dropped.
     public func promote(_ name: String) async throws {
         try await locked(name) {
             let sandbox = try find(name)
@@ -106,8 +107,17 @@ extension Sandboxes {
                 own.settings[setting] = nil
             }
             try await write(own, in: sandbox.place)
-            try await dropSlot(of: origin)
             try await write(nil as Origin?, in: sandbox.place)
+            do {
+                try await dropSlot(of: origin)
+            } catch let error as PostgresError {
+                // A source that is gone is the usual reason for a promotion.
+                throw PostgresError(
+                    "replica \"\(name)\" is a server of its own now, but its slot could not be dropped on \(origin.source)",
+                    detail: error.line,
+                    hint: "When that server is there again: SELECT pg_drop_replication_slot('\(origin.slot ?? "")')"
+                )
+            }
         }
     }
 

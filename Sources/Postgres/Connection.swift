@@ -87,7 +87,9 @@ import Synchronization
         ] {
             found[keyword] = nil
         }
-        return ConnectionString(settings: found.filter { !$0.value.isEmpty })
+        let place = ConnectionString(settings: found.filter { !$0.value.isEmpty })
+        // An empty address keeps libpq from PGHOSTADDR.
+        return target["hostaddr"]?.isEmpty == true ? place.with("hostaddr", "") : place
     }
 
     /// Whether another task may go on with it: it is open, in no transaction, and was not cancelled.

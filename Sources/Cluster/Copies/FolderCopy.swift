@@ -17,6 +17,7 @@ struct FolderCopy {
         guard !source.isDatabase else { return "it is one database of a server that has others" }
         guard let data = source.dataDirectory else { return "our role may not see where its data directory is" }
         guard !source.isRecovering else { return "it is recovering" }
+        guard source.mayReplicate else { return "our role may not make a slot, which keeps the log meanwhile" }
         guard source.tablespaces.isEmpty else { return "it has tablespaces" }
         guard FileManager.default.fileExists(atPath: data) else { return "its data directory is not on this machine" }
         // What is written or removed through a link would be the source's.

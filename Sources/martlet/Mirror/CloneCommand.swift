@@ -15,7 +15,7 @@ struct CloneCommand: AsyncParsableCommand {
 
             EXAMPLES
               martlet clone create --from shop
-              martlet clone create rehearsal --from "$PROD" --ttl 4h --mask mask.sql
+              martlet clone create --from "$PROD" --as rehearsal --ttl 4h --mask mask.sql
               martlet clone list
               martlet clone remove rehearsal
             """,
