@@ -25,14 +25,14 @@ struct GenerateRace {
         try await withConnection(to: servers.target.connection(to: "made")) { try $0.execute(Self.definitions) }
         try await servers.clearScratch()
         try await servers.shell(
-            #"martlet generate orders --connection "$TARGET" --rows \#(rows) && "#
+            #"martlet generate orders --connection "$TARGET" --confirm made --rows \#(rows) && "#
                 + #"psql -X -q -c "\\copy orders TO '$SCRATCH/orders'" "$TARGET""#,
             source: "postgres",
             target: "made"
         )
         let contenders = [
             Contender("psql, a file that is ready", #"psql -X -q -c "\\copy orders FROM '$SCRATCH/orders'" "$TARGET""#),
-            Contender.martlet(#"generate orders --connection "$TARGET" --rows \#(rows)"#),
+            Contender.martlet(#"generate orders --connection "$TARGET" --confirm made --rows \#(rows)"#),
         ]
         let measured = try await race("generate", contenders, rounds: 0..<options.rounds) { contender in
             try await withConnection(to: servers.target.connection(to: "made")) { try $0.execute("TRUNCATE orders") }
