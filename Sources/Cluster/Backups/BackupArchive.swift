@@ -116,7 +116,7 @@ struct SandboxArchive: BackupArchive {
     func restoreCommand(for place: ServerDirectory) -> String {
         // A copy that fails is no end of the log: a status above 125 ends the server (RestoreArchivedFile).
         let copies = folders.map { folder in
-            let file = ShellQuoted(folder).text.replacing("%", with: "%%") + "/%f"
+            let file = ShellWord(folder).quoted.replacing("%", with: "%%") + "/%f"
             // One that is being fetched ends with zeros, and may be whole a moment later.
             return "if test -f \(file); then cp \(file) \"%p\" || exit 255; exit 0; fi; "
                 + "if test -f \(file).partial && cp \(file).partial \"%p\"; then exit 0; fi; "

@@ -83,7 +83,7 @@ public struct Backups: Sendable {
     ///
     /// The server puts the segment's path and name for `%p` and `%f`.
     static func archiveCommand(into folder: String) -> String {
-        let place = ShellQuoted(folder).text.replacing("%", with: "%%")
+        let place = ShellWord(folder).quoted.replacing("%", with: "%%")
         return
             "if test -f \(place)/%f; then cmp -s %p \(place)/%f; else cp %p \(place)/.%f.tmp && sync \(place)/.%f.tmp && mv \(place)/.%f.tmp \(place)/%f && sync \(place); fi"
     }
@@ -244,14 +244,5 @@ public struct Backups: Sendable {
                 try await Task.sleep(for: .milliseconds(50))
             }
         }
-    }
-}
-
-/// A text between single quotes, as the shell takes it for one word.
-struct ShellQuoted {
-    let text: String
-
-    init(_ word: String) {
-        text = "'" + word.replacing("'", with: "'\\''") + "'"
     }
 }

@@ -1,3 +1,4 @@
+import Catalog
 import Postgres
 
 /// One server as a preflight sees it: its version, its limits, and who we are on it.
@@ -127,7 +128,7 @@ struct ServerSurvey: Sendable {
         if let cluster = dataDirectory.wholeMatch(of: /\/var\/lib\/postgresql\/([0-9]+)\/([A-Za-z0-9_]+)\/?/) {
             return "systemctl restart postgresql@\(cluster.1)-\(cluster.2)"
         }
-        return "pg_ctl restart -D '\(dataDirectory.replacing("'", with: "'\\''"))'"
+        return "pg_ctl restart -D \(ShellWord(dataDirectory).quoted)"
     }
 
     /// What people and planners need to know of it.

@@ -1,3 +1,4 @@
+import Catalog
 import Postgres
 
 /// What it means that the target did not take a group of changes.
@@ -67,7 +68,7 @@ enum Refusal {
         }
         if isOfStrangers(error) {
             return "Something other than martlet changed the target. Find it, then bring the table into line: "
-                + "martlet verify --repair, or martlet resync --table '\(table.followedName.description.replacing("'", with: "'\\''"))'."
+                + "martlet verify --repair, or martlet resync --table \(ShellWord(table.followedName.description).quoted)."
         }
         if isOfRows(error), !error.isTransient {
             return "The target does not take what the source holds. Make the table's columns, constraints "

@@ -1,3 +1,4 @@
+import Catalog
 import Fields
 import Foundation
 import Postgres

@@ -55,16 +55,10 @@ struct DatabaseSchema: Command {
             """
     )
 
-    @OptionGroup var environment: EnvironmentOptions
-    @OptionGroup var confirmation: ConfirmOption
-    @OptionGroup var files: FileOptions
+    @OptionGroup var load: LoadOptions
 
     func run(output: Output) async throws -> ExitStatus {
-        let environment = try environment.choose(output)
-        try confirmation.ask(for: environment, to: "load SQL into", output)
-        let files = files.files(or: environment.schema, of: environment)
-        try await FileStep(title: "schema", files: files, environment: environment).run(output)
-        return .done
+        try await load.run("schema", \.schema, output)
     }
 }
 
@@ -82,15 +76,25 @@ struct DatabaseSeed: Command {
             """
     )
 
+    @OptionGroup var load: LoadOptions
+
+    func run(output: Output) async throws -> ExitStatus {
+        try await load.run("seed", \.seed, output)
+    }
+}
+
+/// What `schema` and `seed` take, and do.
+struct LoadOptions: ParsableArguments {
     @OptionGroup var environment: EnvironmentOptions
     @OptionGroup var confirmation: ConfirmOption
     @OptionGroup var files: FileOptions
 
-    func run(output: Output) async throws -> ExitStatus {
+    /// Loads the files that are given, or those of the environment.
+    func run(_ title: String, _ usual: KeyPath<NamedEnvironment, [URL]>, _ output: Output) async throws -> ExitStatus {
         let environment = try environment.choose(output)
         try confirmation.ask(for: environment, to: "load SQL into", output)
-        let files = files.files(or: environment.seed, of: environment)
-        try await FileStep(title: "seed", files: files, environment: environment).run(output)
+        let files = files.files(or: environment[keyPath: usual], of: environment)
+        try await FileStep(title: title, files: files, environment: environment).run(output)
         return .done
     }
 }

@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 
@@ -30,20 +31,5 @@ struct TypedConfirmation {
                 hint: hint(ShellWord(wanted))
             )
         }
-    }
-}
-
-/// A text as a shell takes it for one word.
-struct ShellWord: CustomStringConvertible {
-    let description: String
-
-    init(_ text: String) {
-        let isPlain =
-            !text.isEmpty
-            && text.unicodeScalars.allSatisfy { scalar in
-                scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
-                    || "_-./:@%+,".unicodeScalars.contains(scalar)
-            }
-        description = isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
     }
 }

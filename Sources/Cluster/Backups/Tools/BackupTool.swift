@@ -25,7 +25,7 @@ enum BackupTool {
     }
 
     /// A word of a command in `postgresql.conf`, where a percent sign is doubled.
-    static func word(_ text: String) -> String { ShellQuoted(text).text.replacing("%", with: "%%") }
+    static func word(_ text: String) -> String { ShellWord(text).quoted.replacing("%", with: "%%") }
 
     /// Writes the script that recovery runs for each segment; `fetch` gets the segment's name as `$1` and its place as `$2`, and
     /// leaves its exit status in `status`: 0 when it is there, 1 when there is none, anything else is a failure.
@@ -33,7 +33,7 @@ enum BackupTool {
     /// A failure ends the server (a status above 125, `RestoreArchivedFile`), as it would otherwise pass for the end of the log. So does
     /// log that makes a tablespace, which replayed on the machine of the source would write into the source's own folders.
     static func writeFetcher(_ fetch: String, in place: ServerDirectory, major: Int) async throws {
-        let look = ShellQuoted(try await Installation.server(major: major).program("pg_waldump")).text
+        let look = ShellWord(try await Installation.server(major: major).program("pg_waldump")).quoted
         try await place.write(
             """
             cd "$3" || exit 255

@@ -118,7 +118,7 @@ public struct Barman: BackupArchive, Hashable {
             options + ["recover", "--get-wal"] + spaces + [server, backup.name, place.data]
         )
         // With -P also the segment that is being received. It ends with 1 for everything, and says what it was.
-        let words = (["barman"] + options + ["get-wal", "-P", server]).map { ShellQuoted($0).text }
+        let words = (["barman"] + options + ["get-wal", "-P", server]).map { ShellWord($0).quoted }
         try await BackupTool.writeFetcher(
             """
             complaint=$(\(words.joined(separator: " ")) "$1" 2>&1 >"$2")

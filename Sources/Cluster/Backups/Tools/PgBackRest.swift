@@ -121,7 +121,7 @@ public struct PgBackRest: BackupArchive, Hashable {
         let words = options + ["--pg1-path=\(place.data)", "--log-level-file=off", "--no-archive-async", "archive-get"]
         // It ends with 1 when there is no such segment, and with more for what has failed.
         try await BackupTool.writeFetcher(
-            "pgbackrest \(words.map { ShellQuoted($0).text }.joined(separator: " ")) \"$1\" \"$2\"; status=$?",
+            "pgbackrest \(words.map { ShellWord($0).quoted }.joined(separator: " ")) \"$1\" \"$2\"; status=$?",
             in: place,
             major: backup.major
         )
