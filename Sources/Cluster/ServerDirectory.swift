@@ -96,6 +96,30 @@ struct ServerDirectory: Sendable, Hashable {
         }
     }
 
+    /// What pg_controldata says of the data directory, by its English labels.
+    ///
+    /// - Throws: when it is not one of a server of this version.
+    func controlData(_ binaries: Installation) async throws -> [String: String] {
+        let outcome = try await Program.ofServer(
+            try binaries.program("pg_controldata"),
+            [data],
+            environment: binaries.serverEnvironment.merging(["LC_ALL": "C"]) { $1 }
+        ).run()
+        guard outcome.isSuccess else {
+            throw PostgresError("\"\(data)\" is not the data directory of a server", detail: outcome.complaint)
+        }
+        let lines = outcome.output.matches(of: /^([^:\n]+):\s+(.*)$/.anchorsMatchLineEndings())
+        return Dictionary(lines.map { (String($0.1), String($0.2)) }) { $1 }
+    }
+
+    /// The bytes of a segment of the server's log.
+    func segmentSize(_ binaries: Installation) async throws -> UInt64 {
+        guard let size = try await controlData(binaries)["Bytes per WAL segment"].flatMap({ UInt64($0) }) else {
+            throw PostgresError("pg_controldata does not tell the size of a segment")
+        }
+        return size
+    }
+
     /// The superuser's password; nil before initdb.
     var password: String? {
         // A missing file is the answer "none yet".

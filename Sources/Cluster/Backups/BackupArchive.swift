@@ -17,16 +17,10 @@ protocol BackupArchive: Sendable {
     /// Sees to it that what was just committed can be restored, where that is in our hands.
     func archivePresent() async throws
 
-    /// Refuses a backup that cannot be restored on this machine.
-    func check(_ backup: Backup, _ binaries: Installation) async throws
-
-    /// Writes `data/` and `tablespaces/` of a backup into the directory of a server of ours.
+    /// Writes `data/`, `tablespaces/` and the script of a ``LogFetcher`` into the directory of a server of ours.
     ///
     /// - Returns: settings that the server should have.
     func fetch(_ backup: Backup, to place: ServerDirectory) async throws -> [String: String]
-
-    /// What recovery runs for each segment (`restore_command`), in the data directory of the restored server.
-    func restoreCommand(for place: ServerDirectory) -> String
 }
 
 /// Whose backups are restored, and who has kept them.
@@ -37,12 +31,15 @@ public enum BackupSource: Sendable, Hashable {
     case pgBackRest(PgBackRest)
     /// Those of a server of Barman.
     case barman(Barman)
+    /// Those of a storage of WAL-G.
+    case walG(WalG)
 
     func archive(_ sandboxes: Sandboxes) -> any BackupArchive {
         switch self {
         case .sandbox(let name): SandboxArchive(name: name, sandboxes: sandboxes)
         case .pgBackRest(let stanza): stanza
         case .barman(let server): server
+        case .walG(let server): server
         }
     }
 
@@ -52,6 +49,7 @@ public enum BackupSource: Sendable, Hashable {
         case .sandbox(let name): name
         case .pgBackRest(let stanza): stanza.title
         case .barman(let server): server.title
+        case .walG(let server): server.title
         }
     }
 }
@@ -78,17 +76,6 @@ struct SandboxArchive: BackupArchive {
         try await backups.archivePresent(of: name, sandboxes.source(name))
     }
 
-    /// Refuses log that makes tablespaces: replayed on this machine it would write into those of the sandbox.
-    func check(_ backup: Backup, _ binaries: Installation) async throws {
-        let log = LogCommits(folders: folders, binaries: binaries)
-        guard try await log.makesTablespaces(since: backup.start, timeline: backup.timeline) else { return }
-        throw PostgresError(
-            "cannot restore sandbox \"\(name)\" from backup \(backup.name)",
-            detail: "Tablespaces were made since. To replay that on the same machine would write into their folders.",
-            hint: "Take a new backup, which has them; later moments can be restored from it."
-        )
-    }
-
     func fetch(_ backup: Backup, to place: ServerDirectory) async throws -> [String: String] {
         let script = #"""
             umask 077
@@ -110,23 +97,25 @@ struct SandboxArchive: BackupArchive {
                 hint: outcome.complaint.contains("No space left") ? "Make room; nothing is left of the copy." : nil
             )
         }
+        try await LogFetcher(place: place).write(
+            """
+            status=1
+            for folder in \(folders.map { ShellWord($0).quoted }.joined(separator: " ")); do
+                # One that is being fetched ends with zeros, and may be whole a moment later.
+                for file in "$folder/$1" "$folder/$1.partial" "$folder/$1"; do
+                    test -f "$file" || continue
+                    if cp "$file" "$2"; then status=0; break 2; fi
+                    test "$file" = "$folder/$1.partial" || { status=255; break 2; }
+                done
+            done
+            """,
+            major: backup.major
+        )
         return backup.settings
     }
 
-    func restoreCommand(for place: ServerDirectory) -> String {
-        // A copy that fails is no end of the log: a status above 125 ends the server (RestoreArchivedFile).
-        let copies = folders.map { folder in
-            let file = ShellWord(folder).quoted.replacing("%", with: "%%") + "/%f"
-            // One that is being fetched ends with zeros, and may be whole a moment later.
-            return "if test -f \(file); then cp \(file) \"%p\" || exit 255; exit 0; fi; "
-                + "if test -f \(file).partial && cp \(file).partial \"%p\"; then exit 0; fi; "
-                + "if test -f \(file); then cp \(file) \"%p\" || exit 255; exit 0; fi; "
-        }
-        return copies.joined() + "exit 1"
-    }
-
     /// Where segments are: what was not archived when the sandbox went down is in its own folder.
-    var folders: [String] {
+    private var folders: [String] {
         let sandbox = sandboxes.list().first { $0.name == name }
         let own = sandbox.map(backups.isArchiving) == true ? ["\(sandboxes.directory)/\(name)/data/pg_wal"] : []
         return [backups.archive(of: name)] + own

@@ -25,7 +25,7 @@ public struct Backups: Sendable {
     public func list(of name: String) -> [Backup] {
         // No directory means no backup.
         let names = (try? FileManager.default.contentsOfDirectory(atPath: base(of: name))) ?? []
-        return names.sorted().compactMap { backup in
+        return names.filter { !$0.hasPrefix(".") }.sorted().compactMap { backup in
             // One without the file was not taken to its end.
             let data = try? Data(contentsOf: URL(filePath: "\(base(of: name))/\(backup)/backup.json"))
             return data.flatMap { try? JSONDecoder().decode(Backup.self, from: $0) }

@@ -17,13 +17,23 @@ public struct BringBack: Sendable {
     }
 
     private let sandboxes: Sandboxes
-    private let source: String
+    private let source: BackupSource
+    private let server: ConnectionString?
     private let database: String
     private let loss: TableLoss
 
-    /// Brings back what `loss` took from a database of a sandbox, or of a server whose backups are kept.
-    public init(from source: String, database: String, _ loss: TableLoss, _ sandboxes: Sandboxes = Sandboxes()) {
-        (self.source, self.database, self.loss, self.sandboxes) = (source, database, loss, sandboxes)
+    /// Brings back what `loss` took from a database of a server whose backups are kept.
+    ///
+    /// `server` is where it runs; of a sandbox, and of a server whose backups martlet keeps, that is known.
+    public init(
+        from source: BackupSource,
+        to server: ConnectionString? = nil,
+        database: String,
+        _ loss: TableLoss,
+        _ sandboxes: Sandboxes = Sandboxes()
+    ) {
+        (self.source, self.server, self.database, self.loss, self.sandboxes) =
+            (source, server, database, loss, sandboxes)
     }
 
     /// Restores a server beside as it was before the loss, copies the table and all that went with it, and removes that server.
@@ -33,16 +43,17 @@ public struct BringBack: Sendable {
     /// ten seconds at most. With `merges` rows go into a table of this name that is there: those whose keys it has already stay
     /// away, its definitions stay as they are, and its triggers do not fire.
     ///
-    /// - Throws: when there is a table of this name and `merges` is false, or what the servers say; nothing is changed then.
+    /// - Throws: when there is a table of this name and `merges` is false, when the server is not the one that the backups are of, or
+    ///   what the servers say; nothing is changed then.
     public func run(merges: Bool, progress: @escaping @Sendable (String) -> Void) async throws -> Report {
-        let target = try await Backups(of: sandboxes).source(of: source).connection.with("dbname", database)
+        let target = try await target()
         let isThere = try await withNeutralConnection(to: target, application: "martlet restore") { session in
             try session.query("SELECT FROM pg_class WHERE oid = to_regclass($1)", loss.name.quoted).first != nil
         }
         guard merges || !isThere || loss.kind == .emptied else { throw isThereAlready }
         let name = "back-\(UInt32.random(in: 0 ... .max))"
         progress("restoring a server as it was before the loss")
-        let restore = Restore(of: .sandbox(source), to: .lsn(loss.place), sandboxes)
+        let restore = Restore(of: source, to: .lsn(loss.place), sandboxes)
         // Should martlet be killed, the next one removes it.
         let restored = try await restore.run(as: name, expires: .now.addingTimeInterval(86_400)) { _ in }
         do {
@@ -57,6 +68,24 @@ public struct BringBack: Sendable {
             try? await withoutCancellation { try await sandboxes.remove(name) }
             throw error
         }
+    }
+
+    /// The database that the table goes back to.
+    private func target() async throws -> ConnectionString {
+        if case .sandbox(let name) = source, server == nil {
+            return try await Backups(of: sandboxes).source(of: name).connection.with("dbname", database)
+        }
+        guard let server else { throw PostgresError("nobody has said where \(source.title) runs") }
+        let found = try await CopySource.read(server.with("dbname", database), title: server.place)
+        guard found.system == loss.backup.system else {
+            throw PostgresError(
+                "server \(server.place) is not the one that the backups are of",
+                detail:
+                    "Its system identifier is \(found.system), and theirs is \(loss.backup.system.isEmpty ? "unknown" : loss.backup.system).",
+                hint: "To take the table elsewhere, restore a server to \(loss.place) and move it from there."
+            )
+        }
+        return found.connection
     }
 
     private var isThereAlready: PostgresError {

@@ -14,76 +14,130 @@ struct FileRemoval: Sendable, Hashable {
     let files: Set<String>
 }
 
-/// What a log tells, as pg_waldump reads it.
+/// What the log behind a backup tells of lost files, as pg_waldump reads it.
+///
+/// It is fetched and read a gigabyte at a time, whatever keeps it, and follows the newest timeline as a recovery does.
 struct LogCommits {
-    /// The folders with segments; of one that is in several the first counts.
-    let folders: [String]
+    let backup: Backup
+    /// Where the backup was restored to.
+    let place: ServerDirectory
     let binaries: Installation
 
-    /// The commits from a place to the end of the log that removed files.
+    /// The commits that removed files, the first one first.
+    private(set) var removals: [FileRemoval] = []
+    /// Where each transaction took its first ACCESS EXCLUSIVE lock, which a standby takes for it until it ends.
+    private(set) var firstLocks: [UInt64: LSN] = [:]
+
+    private var fetcher: LogFetcher { LogFetcher(place: place) }
+    private var folder: String { place.path + "/window" }
+
+    /// Reads all of it; `progress` gets the place that is being read.
     ///
     /// - Throws: when a segment is missing before the last one, or what pg_waldump says of a log that is damaged before its end.
-    func removals(from start: LSN, timeline: Int) async throws -> [FileRemoval] {
-        try await read("Transaction", "COMMIT.* rels: ", from: start, timeline).compactMap(Self.removal)
+    init(
+        since backup: Backup,
+        in place: ServerDirectory,
+        _ binaries: Installation,
+        progress: (LSN) -> Void
+    ) async throws {
+        (self.backup, self.place, self.binaries) = (backup, place, binaries)
+        let size = try await place.segmentSize(binaries)
+        let timelines = try await timelines()
+        let count = max(1, (1 << 30) / size)
+        var (start, first) = (backup.start, backup.start.value / size)
+        while true {
+            progress(start)
+            // A record may go on in the segment behind. pg_waldump wants all of one timeline.
+            let files = (first...first + count).map { number in
+                let timeline = timelines.timeline(ofSegment: number, size: size)
+                return (
+                    name: LogTimelines.segmentName(number, timeline: timeline, size: size),
+                    own: LogTimelines.segmentName(number, timeline: backup.timeline, size: size)
+                )
+            }
+            let there = try await fetcher.fetch(files, to: folder)
+            try await read(from: start)
+            guard there == files.count else {
+                try await checkEnd(files[there].name, number: first + UInt64(there), timelines, size)
+                break
+            }
+            try await remove(files.dropLast().map(\.own))
+            first += count
+            start = LSN(first * size)
+        }
+        try await remove([])
     }
 
-    /// Where each transaction took its first ACCESS EXCLUSIVE lock, which a standby takes for it until it ends.
-    func firstLocks(from start: LSN, timeline: Int) async throws -> [UInt64: LSN] {
-        let places = try await read("Standby", "desc: LOCK ", from: start, timeline).flatMap {
-            line -> [(UInt64, LSN)] in
+    /// The timelines on the way to the newest one that the archive knows (`findNewestTimeLine` in timeline.c).
+    private func timelines() async throws -> LogTimelines {
+        var newest = backup.timeline
+        while true {
+            let name = LogTimelines.historyName(of: newest + 1)
+            guard try await fetcher.fetch([(name, name)], to: folder) == 1 else { break }
+            newest += 1
+        }
+        guard newest > backup.timeline else { return LogTimelines(only: newest) }
+        let file = "\(folder)/\(LogTimelines.historyName(of: newest))"
+        let timelines = LogTimelines(history: try String(contentsOfFile: file, encoding: .utf8), of: newest)
+        guard timelines.contains(backup.timeline) else { throw Restore.anotherWay(of: "the log", timeline: newest) }
+        return timelines
+    }
+
+    /// Refuses a segment that is missing while the next one is there.
+    private func checkEnd(_ missing: String, number: UInt64, _ timelines: LogTimelines, _ size: UInt64) async throws {
+        let timeline = timelines.timeline(ofSegment: number + 1, size: size)
+        let next = LogTimelines.segmentName(number + 1, timeline: timeline, size: size)
+        guard try await fetcher.fetch([(next, next + ".next")], to: folder) == 1 else { return }
+        throw PostgresError(
+            "could not read the log from \(backup.start) on",
+            detail: "Segment \(missing) is missing, and \(next) is there."
+        )
+    }
+
+    /// Removes segments that were read, or with none the folder.
+    private func remove(_ names: [String]) async throws {
+        let script = #"cd "$1" && shift && rm -f -- "$@""#
+        let all = #"rm -rf "$1""#
+        let outcome = try await Program.ofServer(script: names.isEmpty ? all : script, [folder] + names).run()
+        guard outcome.isSuccess else {
+            throw PostgresError("could not remove log that was read", detail: outcome.complaint)
+        }
+    }
+
+    private mutating func read(from start: LSN) async throws {
+        // Those of the last segment are read again with the next ones.
+        let last = removals.last?.place ?? .zero
+        removals += try await lines("Transaction", "COMMIT.* rels: ", from: start).compactMap(Self.removal)
+            .filter { $0.place > last }
+        for line in try await lines("Standby", "desc: LOCK ", from: start) {
             // …, lsn: 0/01529A38, prev 0/01529A00, desc: LOCK xid 735 db 5 rel 16384
             guard let place = line.firstMatch(of: /lsn: ([0-9A-F]+\/[0-9A-F]+),/).flatMap({ LSN($0.1) }) else {
-                return []
+                continue
             }
-            return line.matches(of: /xid (\d+)\b/).compactMap { match in UInt64(match.1).map { ($0, place) } }
+            for match in line.matches(of: /xid (\d+)\b/) {
+                guard let transaction = UInt64(match.1) else { continue }
+                firstLocks[transaction] = min(firstLocks[transaction] ?? place, place)
+            }
         }
-        return Dictionary(places) { min($0, $1) }
-    }
-
-    /// Whether tablespaces were made from a place on.
-    func makesTablespaces(since start: LSN, timeline: Int) async throws -> Bool {
-        try await !read("Tablespace", "desc: CREATE", from: start, timeline).isEmpty
     }
 
     /// The records of a resource manager that match a pattern of grep.
-    private func read(
-        _ manager: String,
-        _ pattern: String,
-        from start: LSN,
-        _ timeline: Int
-    ) async throws -> [Substring] {
-        // One folder of links, because pg_waldump reads one. It complains at the end of the log: that a record is none, or that
-        // the segment behind the last one is not there.
+    private func lines(_ manager: String, _ pattern: String, from start: LSN) async throws -> [Substring] {
+        // It complains at the end of the log: that a record is none, or that the segment behind the last one is not there.
         let script = #"""
             export LC_ALL=C TZ=UTC
-            folder=$(mktemp -d) || exit 1
-            trap 'rm -rf "$folder"' EXIT
-            program=$1 start=$2 timeline=$3 manager=$4 pattern=$5
-            shift 5
-            for place; do
-                for file in "$place"/????????????????????????; do
-                    test -e "$file" && { test -e "$folder/${file##*/}" || ln -s "$file" "$folder/"; }
-                done
-            done
-            # One that is being fetched ends with zeros.
-            for place; do
-                for file in "$place"/????????????????????????.partial; do
-                    name=${file##*/}
-                    test -e "$file" && { test -e "$folder/${name%.partial}" || ln -s "$file" "$folder/${name%.partial}"; }
-                done
-            done
-            "$program" -p "$folder" -s "$start" -t "$timeline" -r "$manager" 2>"$folder/complaint" | grep -E "$pattern"
-            last=$(ls "$folder" | grep -E '^[0-9A-F]{24}$' | tail -n 1)
-            missing=$(sed -n 's/.*could not find file "\([0-9A-F]\{24\}\)".*/\1/p' "$folder/complaint" | head -n 1)
-            if test -n "$missing" && test "$(printf '%s\n%s\n' "$missing" "$last" | sort | tail -n 1)" = "$last"; then
-                echo "segment $missing is missing, and $last is there" >&2
-            fi
-            grep -v 'invalid record length\|could not find file\|incorrect prev-link\|invalid magic number\|unexpected pageaddr\|out-of-sequence\|invalid resource manager' "$folder/complaint" >&2
+            "$1" -p "$2" -s "$3" -t "$4" -r "$5" 2>"$2/complaint" | grep -E "$6"
+            grep -v 'invalid record length\|could not find file\|incorrect prev-link\|invalid magic number\|unexpected pageaddr\|out-of-sequence\|invalid resource manager' "$2/complaint" | grep -v "$7" >&2
             exit 0
             """#
+        // It ends at the beginning of a segment, too.
+        let ending = start == backup.start ? "^$" : "could not find a valid record"
         let outcome = try await Program.ofServer(
             script: script,
-            [try binaries.program("pg_waldump"), "\(start)", String(timeline), manager, pattern] + folders,
+            [
+                try binaries.program("pg_waldump"), folder, "\(start)", String(backup.timeline), manager, pattern,
+                ending,
+            ],
             environment: binaries.serverEnvironment
         ).run()
         try Task.checkCancellation()

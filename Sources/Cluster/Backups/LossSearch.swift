@@ -35,15 +35,15 @@ public struct TableLoss: Sendable, Hashable {
 /// behind it. A rewrite (VACUUM FULL, some ALTER TABLE) gives a table other files and takes nothing from it: then it goes on.
 public struct LossSearch: Sendable {
     private let sandboxes: Sandboxes
-    private let backups: Backups
-    private let source: String
+    private let source: BackupSource
+    private let archive: any BackupArchive
     private let database: String
     private let table: String
 
-    /// A search in the past of a sandbox; `table` is written as in SQL.
-    public init(in source: String, database: String, table: String, _ sandboxes: Sandboxes = Sandboxes()) {
+    /// A search in the past of a server whose backups are kept; `table` is written as in SQL.
+    public init(in source: BackupSource, database: String, table: String, _ sandboxes: Sandboxes = Sandboxes()) {
         (self.sandboxes, self.source, self.database, self.table) = (sandboxes, source, database, table)
-        backups = Backups(of: sandboxes)
+        archive = source.archive(sandboxes)
     }
 
     /// What a table was at a moment.
@@ -63,13 +63,13 @@ public struct LossSearch: Sendable {
     ///
     /// - Throws: when no backup and no commit since knows the table.
     public func run(progress: @escaping @Sendable (String) -> Void) async throws -> [TableLoss] {
-        let all = backups.list(of: source)
+        let all = try await archive.list()
         guard !all.isEmpty else {
-            throw PostgresError("there is no backup of sandbox \"\(source)\"", hint: "Nothing of its past is kept.")
+            throw PostgresError("there is no backup of \(archive.title)", hint: "Nothing of its past is kept.")
         }
         progress("the end of the log")
         do {
-            try await SandboxArchive(name: source, sandboxes: sandboxes).archivePresent()
+            try await archive.archivePresent()
         } catch let error as PostgresError where error.isConnectionLoss {
             progress("the log without its end, as the server cannot be reached")
         }
@@ -82,7 +82,7 @@ public struct LossSearch: Sendable {
         }
         if isKnown { return [] }
         throw PostgresError(
-            "no backup of sandbox \"\(source)\" knows table \"\(table)\" in database \"\(database)\"",
+            "no backup of \(archive.title) knows table \"\(table)\" in database \"\(database)\"",
             detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
             hint: "Write the name as in SQL, with its schema; --database names another database."
         )
@@ -94,26 +94,23 @@ public struct LossSearch: Sendable {
         _ progress: @escaping @Sendable (String) -> Void
     ) async throws -> [TableLoss]? {
         let binaries = try await Installation.server(major: backup.major)
-        let archive = SandboxArchive(name: source, sandboxes: sandboxes)
-        try await archive.check(backup, binaries)
-        let restore = Restore(of: .sandbox(source), to: .latest, sandboxes)
-        let log = LogCommits(folders: archive.folders, binaries: binaries)
-        progress("the log since \(RestoreTarget.time(backup.ended).title)")
-        let removals = try await log.removals(from: backup.start, timeline: backup.timeline).filter {
-            $0.place >= backup.stop
-        }
-        let locks = try await log.firstLocks(from: backup.start, timeline: backup.timeline)
+        let restore = Restore(of: source, to: .latest, sandboxes)
+        let ended = RestoreTarget.time(backup.ended).title
+        progress("the backup of \(ended)")
         return try await restore.withPausedServer(from: backup) { server in
+            let log = try await LogCommits(since: backup, in: server.place, binaries) { place in
+                progress("the log since \(ended), at \(place)")
+            }
             var (losses, known): ([TableLoss], Sighting?) = ([], try await look(server))
             // A server cannot be led back.
             var reached = backup.stop
             var wasSeen = known != nil
-            for removal in removals {
+            for removal in log.removals where removal.place >= backup.stop {
                 // Of a table that is there only its own files matter; one that is not there may come with any transaction.
                 if let known, known.files.isDisjoint(with: removal.files) { continue }
                 progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
                 // From its lock on nobody could change the table, nor can anybody read it on a standby.
-                let first = removal.transactions.compactMap { locks[$0] }.min() ?? removal.place
+                let first = removal.transactions.compactMap { log.firstLocks[$0] }.min() ?? removal.place
                 let quiet = min(removal.place, first)
                 if quiet > reached {
                     try await server.replay(to: quiet, inclusive: false)

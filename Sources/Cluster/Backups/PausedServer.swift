@@ -4,7 +4,7 @@ import Postgres
 
 /// A restored server that stands still at a place of the log, can be read, and can be led on to a later one.
 final class PausedServer {
-    private let place: ServerDirectory
+    let place: ServerDirectory
     private let sandboxes: Sandboxes
     private let record: Sandbox.Record
 

@@ -80,7 +80,6 @@ public struct Restore: Sendable {
         return try await sandboxes.locked(name) {
             let place = try sandboxes.newPlace(name)
             var proof = ""
-            try await archive.check(backup, binaries)
             let sandbox = try await sandboxes.making(place, origin(backup, expires: expires)) {
                 let settings = try await archive.fetch(backup, to: place)
                 try await CopyConfiguration.install(in: place, signal: "recovery.signal")
@@ -127,7 +126,7 @@ public struct Restore: Sendable {
     /// Where recovery finds the log, and where it stops.
     func recovery(of place: ServerDirectory) -> [String: String] {
         target.settings.merging([
-            "restore_command": archive.restoreCommand(for: place), "recovery_target_action": "promote",
+            "restore_command": LogFetcher(place: place).restoreCommand, "recovery_target_action": "promote",
             "hot_standby": "on",
             "max_logical_replication_workers": "0",
         ]) { $1 }
@@ -181,13 +180,7 @@ public struct Restore: Sendable {
 
     private func explain(_ error: PostgresError, _ place: ServerDirectory, logFrom logStart: Int) -> PostgresError {
         let log = place.logTail(lines: 400, from: logStart)
-        if let made = log.firstMatch(of: /martlet: the log makes a tablespace: (.*)/).map({ String($0.1) }) {
-            return PostgresError(
-                "cannot restore \(archive.title): tablespaces were made since the backup",
-                detail: "\(made). To replay that on the machine of the source would write into its folders.",
-                hint: "Take a new backup, which has them; later moments can be restored from it."
-            )
-        }
+        if let made = LogFetcher.tablespace(in: log) { return made }
         if log.contains("recovery ended before configured recovery target was reached") {
             let last = log.firstMatch(of: /last completed transaction was at log time (.*)/).map { String($0.1) }
             return PostgresError(
@@ -196,13 +189,19 @@ public struct Restore: Sendable {
                 hint: "Without a target all of it is restored; a segment that is missing in the archive ends it, too."
             )
         }
-        if let missing = log.firstMatch(of: /requested timeline (\d+) is not a child of this server's history/) {
-            return PostgresError(
-                "the log of \(archive.title) has gone another way since this backup",
-                detail: "Timeline \(missing.1) does not come from that of the backup.",
-                hint: "Choose a moment before it was restored or promoted, or take a new backup."
-            )
+        if let other = log.firstMatch(of: /requested timeline (\d+) is not a child of this server's history/),
+            let timeline = Int(other.1)
+        {
+            return Self.anotherWay(of: "the log of \(archive.title)", timeline: timeline)
         }
         return error
+    }
+
+    static func anotherWay(of log: String, timeline: Int) -> PostgresError {
+        PostgresError(
+            "\(log) has gone another way since this backup",
+            detail: "Timeline \(timeline) does not come from that of the backup.",
+            hint: "Choose a moment before it was restored or promoted, or take a new backup."
+        )
     }
 }

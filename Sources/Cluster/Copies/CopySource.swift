@@ -73,17 +73,11 @@ public struct CopySource: Sendable {
 
     /// Checks that a copy is one of this server, and not of another that was reached instead.
     func checkIdentity(of place: ServerDirectory, _ binaries: Installation) async throws {
-        let outcome = try await Program.ofServer(
-            try binaries.program("pg_controldata"),
-            [place.data],
-            environment: binaries.serverEnvironment
-        ).run()
-        let found = outcome.output.firstMatch(of: /Database system identifier:\s+(\d+)/).map { String($0.1) }
+        let found = try await place.controlData(binaries)["Database system identifier"]
         guard found == system else {
             throw PostgresError(
                 "what was copied is not server \(title)",
-                detail:
-                    "Its system identifier is \(found ?? "unknown"), and that of the server is \(system). \(outcome.complaint)"
+                detail: "Its system identifier is \(found ?? "unknown"), and that of the server is \(system)."
             )
         }
     }

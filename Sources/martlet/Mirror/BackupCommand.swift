@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import Foundation
 import Postgres
+import Sync
 
 /// The group of commands around backups.
 struct BackupCommand: AsyncParsableCommand {
@@ -11,15 +12,16 @@ struct BackupCommand: AsyncParsableCommand {
         discussion: """
             A base backup is verified as soon as it is taken. From the first one on a sandbox archives its log, and that \
             of another server is fetched by martlet backup receive, so every moment after it can be restored with \
-            martlet restore. Where there is pgBackRest or Barman, restore uses their backups.
+            martlet restore. Where there is pgBackRest, Barman or WAL-G, restore uses their backups.
 
             EXAMPLES
               martlet backup take shop
               martlet backup take main --from "$PROD"
               martlet backup receive main
               martlet backup list shop
+              martlet backup prune shop --keep 7
             """,
-        subcommands: [BackupTake.self, BackupReceive.self, BackupList.self, BackupRemove.self]
+        subcommands: [BackupTake.self, BackupReceive.self, BackupList.self, BackupPrune.self, BackupRemove.self]
     )
 }
 
@@ -142,6 +144,46 @@ struct BackupList: Command {
             ])
         }
         output.result(table.text)
+        return .done
+    }
+}
+
+/// `martlet backup prune`.
+struct BackupPrune: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "prune",
+        abstract: "Remove old backups of a server, and the log that only they need.",
+        discussion: """
+            The newest ones stay, and every moment after the end of the oldest of them can be restored.
+
+            EXAMPLES
+              martlet backup prune shop --keep 7
+              martlet backup take shop && martlet backup prune shop --keep 7
+            """
+    )
+
+    @Argument(help: "Name of the sandbox, or of the server's backups.")
+    var name: String
+
+    @Option(help: ArgumentHelp("How many stay.", valueName: "count"))
+    var keep: Int
+
+    @Flag(help: "Only tell what would be removed.")
+    var dryRun = false
+
+    func validate() throws {
+        guard keep > 0 else {
+            throw ValidationError("--keep takes a number above 0; martlet backup remove removes all of them.")
+        }
+    }
+
+    func run(output: Output) async throws -> ExitStatus {
+        let removed = try await Backups().prune(name, keeping: keep, rehearses: dryRun)
+        for backup in removed.backups {
+            output.result("backup \(backup.name), which ended at \(RestoreTarget.time(backup.ended).title)")
+        }
+        let count = "\(Quantity.of(removed.backups.count, "backup")) and \(Quantity.of(removed.segments, "segment"))"
+        output.talk(prose: "\(count) of the log \(dryRun ? "would be removed" : "removed")")
         return .done
     }
 }

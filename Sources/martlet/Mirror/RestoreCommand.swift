@@ -34,24 +34,18 @@ struct RestoreServer: Command {
               martlet restore server shop --as before --to-lsn 0/3A1F2C8
               martlet restore server shop --as before --to-name before_release
               martlet restore server shop --as end
-              martlet restore server main --from pgbackrest --as before \\
+              martlet restore server main --kept-by pgbackrest --as before \\
                   --to-time "2026-11-22 18:00:00"
             """
     )
 
-    @Argument(help: "The sandbox whose past is wanted, which may be gone; or the stanza or server of --from.")
+    @Argument(
+        help:
+            "The sandbox whose past is wanted, which may be gone; or the stanza or server of --kept-by; for wal-g any name."
+    )
     var source: String
 
-    @Option(help: ArgumentHelp("Who has kept the backups.", valueName: "sandbox|pgbackrest|barman"))
-    var from: Keeper = .sandbox
-
-    @Option(help: ArgumentHelp("The configuration of pgbackrest or barman.", valueName: "file"))
-    var toolConfig: String?
-
-    @Option(
-        help: ArgumentHelp("The role that initdb made there, of a server of pgbackrest or barman.", valueName: "role")
-    )
-    var superuser = "postgres"
+    @OptionGroup var keeper: KeeperOptions
 
     @Option(help: ArgumentHelp("Name of the new sandbox.", valueName: "name"))
     var `as`: String
@@ -77,9 +71,6 @@ struct RestoreServer: Command {
     var tcp: SandboxStart.Port?
 
     func validate() throws {
-        guard from != .sandbox || toolConfig == nil else {
-            throw ValidationError("--tool-config is for --from pgbackrest and barman.")
-        }
         guard [toTime != nil, toLsn != nil, toXid != nil, toName != nil].count(where: { $0 }) < 2 else {
             throw ValidationError(
                 "Give one of --to-time, --to-lsn, --to-xid and --to-name, or none for the end of the log."
@@ -91,7 +82,7 @@ struct RestoreServer: Command {
     func run(output: Output) async throws -> ExitStatus {
         let place = Mutex<LSN?>(nil)
         let began = ContinuousClock.now
-        let restore = Restore(of: backups, to: try target())
+        let restore = Restore(of: keeper.backups(of: source), to: try target())
         let report = try await LiveView(output: output).show({
             { _ in
                 let seconds = began.duration(to: .now) / .seconds(1)
@@ -110,19 +101,6 @@ struct RestoreServer: Command {
         if !report.proof.isEmpty { output.talk(prose: "its log says: \(report.proof)") }
         output.result(report.sandbox.uri() ?? "")
         return .done
-    }
-
-    /// Who keeps backups.
-    enum Keeper: String, ExpressibleByArgument, CaseIterable {
-        case sandbox, pgbackrest, barman
-    }
-
-    private var backups: BackupSource {
-        switch from {
-        case .sandbox: .sandbox(source)
-        case .pgbackrest: .pgBackRest(PgBackRest(stanza: source, configuration: toolConfig, superuser: superuser))
-        case .barman: .barman(Barman(server: source, configuration: toolConfig, superuser: superuser))
-        }
     }
 
     private func target() throws -> RestoreTarget {

@@ -19,14 +19,17 @@ struct RestoreFindDrop: Command {
             EXAMPLES
               martlet restore find-drop orders --from shop
               martlet restore find-drop sales.orders --from shop --database app --json
+              martlet restore find-drop orders --from main --kept-by pgbackrest
             """
     )
 
     @Argument(help: "Table, as SQL writes it.")
     var table: String
 
-    @Option(help: ArgumentHelp("The sandbox that it was in.", valueName: "name"))
+    @Option(help: ArgumentHelp("The sandbox that it was in, or the stanza or server of --kept-by.", valueName: "name"))
     var from: String
+
+    @OptionGroup var keeper: KeeperOptions
 
     @Option(help: "The database that it was in.")
     var database = "postgres"
@@ -46,7 +49,7 @@ struct RestoreFindDrop: Command {
     func run(output: Output) async throws -> ExitStatus {
         let looking = Mutex("")
         let began = ContinuousClock.now
-        let search = LossSearch(in: from, database: database, table: table)
+        let search = LossSearch(in: keeper.backups(of: from), database: database, table: table)
         let losses = try await LiveView(output: output).show({
             { _ in
                 ["looking at \(looking.withLock { $0 }), \(Painter.duration(began.duration(to: .now) / .seconds(1)))"]
@@ -86,8 +89,9 @@ struct RestoreFindDrop: Command {
 }
 
 extension RestoreFindDrop {
-    /// Who it was, when the recorder was on; a server that is gone tells nobody.
+    /// Who it was, when the recorder was on; a server that is gone, or that only a backup program knows, tells nobody.
     private func notes(of loss: TableLoss) async throws -> [DropRecorder.Note]? {
+        guard keeper.keptBy == .martlet else { return nil }
         do {
             let recorder = try await DropRecorder(of: from, database: database)
             return try await recorder.notes(of: loss.transaction).map { $0.filter { $0.kind.hasSuffix("table") } }
@@ -171,14 +175,23 @@ struct RestoreBringBack: Command {
             EXAMPLES
               martlet restore bring-back orders --from shop
               martlet restore bring-back orders --from shop --database app --merge
+              martlet restore bring-back orders --from main --kept-by pgbackrest \\
+                  --server "$PROD" --database app
             """
     )
 
     @Argument(help: "Table, as SQL writes it.")
     var table: String
 
-    @Option(help: ArgumentHelp("The sandbox that it was in.", valueName: "name"))
+    @Option(help: ArgumentHelp("The sandbox that it was in, or the stanza or server of --kept-by.", valueName: "name"))
     var from: String
+
+    @OptionGroup var keeper: KeeperOptions
+
+    @Option(
+        help: ArgumentHelp("Where that server runs, where --kept-by is a backup program.", valueName: "connection")
+    )
+    var server: String?
 
     @Option(help: "The database that it was in.")
     var database = "postgres"
@@ -191,21 +204,31 @@ struct RestoreBringBack: Command {
     )
     var transaction: UInt64?
 
+    func validate() throws {
+        guard (keeper.keptBy == .martlet) == (server == nil) else {
+            throw ValidationError(
+                "--server says where the server runs that a backup program knows; give it with --kept-by, and only then."
+            )
+        }
+    }
+
     func run(output: Output) async throws -> ExitStatus {
+        let place = try server.map { try Environment.connection($0, or: "", option: "--server") }
+        let backups = keeper.backups(of: from)
         let doing = Mutex("")
         let began = ContinuousClock.now
         let report = try await LiveView(output: output).show({
             { _ in ["\(doing.withLock { $0 }), \(Painter.duration(began.duration(to: .now) / .seconds(1)))"] }
         }) {
             let tell: @Sendable (String) -> Void = { text in doing.withLock { $0 = text } }
-            let losses = try await LossSearch(in: from, database: database, table: table).run {
+            let losses = try await LossSearch(in: keeper.backups(of: from), database: database, table: table).run {
                 tell("looking at \($0)")
             }
             let loss = try choose(losses)
             output.talk(
                 "\(loss.kind.rawValue) at \(RestoreTarget.time(loss.at).title) by transaction \(loss.transaction)"
             )
-            return try await BringBack(from: from, database: database, loss).run(
+            return try await BringBack(from: backups, to: place, database: database, loss).run(
                 merges: merge,
                 progress: tell
             )

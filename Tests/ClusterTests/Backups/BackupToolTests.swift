@@ -95,6 +95,58 @@ struct BackupToolTests {
         }
     }
 
+    /// WAL-G is in no registry of packages: what takes its place here is ``walGAsDocumented``.
+    @Test(.enabled(if: isThere("python3"), "python3 is not installed"), .timeLimit(.minutes(5)))
+    func `a storage of WAL-G is restored to a moment`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let place = ServerDirectory(path: sandboxes.directory + "-tool")
+            try place.make()
+            defer { try? place.remove() }
+            let archive = "'\(place.path)/wal-g' --config '\(place.path)/wal-g.json' wal-push %p"
+            try await place.write(walGAsDocumented, to: "wal-g")
+            let source = try await sandboxes.start(
+                "shop",
+                .init(settings: ["archive_mode": "on", "archive_command": archive])
+            )
+            try await place.write(
+                """
+                {"WALG_FILE_PREFIX": "\(place.path)/storage", "PGHOST": "\(source.record?.socket ?? "")",
+                 "PGUSER": "postgres", "PGBIN": "\(source.record?.binaries ?? "")"}
+                """,
+                to: "wal-g.json"
+            )
+            try await run(
+                place,
+                "chmod u+x \"$1\"/wal-g && mkdir -p \"$1\"/storage/wal_005 \"$1\"/storage/basebackups_005"
+            )
+            let tool = WalG(
+                server: "main",
+                configuration: place.path + "/wal-g.json",
+                program: place.path + "/wal-g"
+            )
+            try await checkRestores(.walG(tool), of: source, sandboxes) {
+                try await run(place, "\"$1\"/wal-g --config \"$1\"/wal-g.json backup-push")
+            } archive: {
+            }
+            try await checkFailures(tool, place, sandboxes)
+        }
+    }
+
+    private func checkFailures(_ tool: WalG, _ place: ServerDirectory, _ sandboxes: Sandboxes) async throws {
+        // Storage that cannot be read is not the end of the log.
+        try await run(place, "chmod 000 \"$1\"/storage/wal_005/*")
+        let error = await #expect(throws: PostgresError.self) {
+            try await Restore(of: .walG(tool), to: .latest, sandboxes).run(as: "r") { _ in }
+        }
+        #expect(error?.message.contains("the log ends") == false, "\(String(describing: error))")
+        #expect(sandboxes.list().map(\.name) == ["r0", "r1", "r2", "shop"])
+        let missing = WalG(server: "main", configuration: "/nowhere", program: place.path + "/no such wal-g")
+        let absent = await #expect(throws: PostgresError.self) {
+            try await Restore(of: .walG(missing), to: .latest, sandboxes).run(as: "r") { _ in }
+        }
+        #expect(absent?.hint == "Install it: https://github.com/wal-g/wal-g/releases")
+    }
+
     /// Takes a backup of rows, one of them in a tablespace, and restores to moments after it.
     private func checkRestores(
         _ tool: BackupSource,
@@ -131,6 +183,7 @@ struct BackupToolTests {
             #expect(try await ask(place, "SELECT count(*) FROM far") == "2")
             #expect(report.sandbox.origin?.source == tool.title)
         }
+        try await checkBringBack(tool, to: server, sandboxes, archive)
         let early = RestoreTarget.time(.now.addingTimeInterval(-3600))
         await #expect(throws: PostgresError.self) {
             try await Restore(of: tool, to: early, sandboxes).run(as: "r") { _ in }
@@ -150,7 +203,31 @@ struct BackupToolTests {
             "\(String(describing: error))"
         )
         #expect(try await ask(server, "SELECT count(*) FROM pg_tablespace WHERE spcname = 'later'") == "1")
-        #expect(try await ask(server, "SELECT count(*) FROM far") == "2")
+        #expect(try await ask(server, "SELECT count(*) FROM far") == "3")
+    }
+
+    /// Finds a table that was dropped in the tool's log, and brings it back to the server, which the tool does not know.
+    private func checkBringBack(
+        _ tool: BackupSource,
+        to server: ConnectionString,
+        _ sandboxes: Sandboxes,
+        _ archive: () async throws -> Void
+    ) async throws {
+        try await execute(server, "INSERT INTO far VALUES (3)")
+        try await execute(server, "DROP TABLE far")
+        try await archiveAll(server, archive)
+        let losses = try await LossSearch(in: tool, database: "postgres", table: "far", sandboxes).run { _ in }
+        #expect(losses.map(\.rows) == [3])
+        let loss = try #require(losses.last)
+        let elsewhere = try await sandboxes.start("other")
+        await #expect(throws: PostgresError.self) {
+            try await BringBack(from: tool, to: elsewhere.connection(), database: "postgres", loss, sandboxes)
+                .run(merges: false) { _ in }
+        }
+        try await sandboxes.remove("other")
+        _ = try await BringBack(from: tool, to: server, database: "postgres", loss, sandboxes).run(merges: false) { _ in
+        }
+        #expect(try await ask(server, "SELECT count(*) FROM far") == "3")
     }
 
     private func archiveAll(_ server: ConnectionString, _ archive: () async throws -> Void) async throws {

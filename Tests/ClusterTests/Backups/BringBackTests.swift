@@ -43,7 +43,7 @@ struct BringBackTests {
                 return workload.writers
             }
             let rows = 2000 + written.total
-            let loss = try await lost(sandboxes)
+            let loss = try await lost(#""Or ders""#, sandboxes)
             #expect(loss.kind == .dropped && loss.rows == rows)
             let report = try await bringBack(loss, merges: false, sandboxes)
             #expect(report.tables.map(\.now) == [rows] && report.tables.map(\.before) == [rows])
@@ -60,7 +60,7 @@ struct BringBackTests {
                 place,
                 #"DROP TABLE "Or ders" CASCADE; CREATE TABLE "Or ders" (id bigint PRIMARY KEY, customer int, note text); INSERT INTO "Or ders" VALUES (1, 7, 'mine')"#
             )
-            let second = try await lost(sandboxes)
+            let second = try await lost(#""Or ders""#, sandboxes)
             #expect(second.rows == rows + 1 && second.place > loss.place)
             let refused = await #expect(throws: PostgresError.self) {
                 try await bringBack(second, merges: false, sandboxes)
@@ -102,12 +102,9 @@ struct BringBackTests {
             _ = try await Backups(of: sandboxes).take(of: "shop") { _, _ in }
             try await execute(place, "BEGIN; SAVEPOINT s; DROP SCHEMA sales CASCADE; DROP TABLE other CASCADE; COMMIT")
             let table = #"sales."Or ders""#
-            let loss = try #require(
-                try await LossSearch(in: "shop", database: "postgres", table: table, sandboxes).run { _ in }.last
-            )
+            let loss = try await lost(table, sandboxes)
             #expect(loss.rows == 57)
-            let report = try await BringBack(from: "shop", database: "postgres", loss, sandboxes)
-                .run(merges: false) { _ in }
+            let report = try await bringBack(loss, merges: false, sandboxes)
             #expect(report.tables.map(\.before) == [50, 7] && report.tables.map(\.now) == [50, 7])
             #expect(report.problems == ["view public.joined: it needs table public.other, which is not there"])
             for (question, answer) in [
@@ -125,12 +122,9 @@ struct BringBackTests {
                 place,
                 #"ALTER TABLE lines DROP CONSTRAINT lines_order_id_fkey; DROP MATERIALIZED VIEW sums; TRUNCATE ONLY sales."Or ders""#
             )
-            let emptied = try #require(
-                try await LossSearch(in: "shop", database: "postgres", table: table, sandboxes).run { _ in }.last
-            )
+            let emptied = try await lost(table, sandboxes)
             #expect(emptied.kind == .emptied)
-            let back = try await BringBack(from: "shop", database: "postgres", emptied, sandboxes)
-                .run(merges: true) { _ in }
+            let back = try await bringBack(emptied, merges: true, sandboxes)
             #expect(back.merged == 50 && back.objects.isEmpty)
             #expect(try await ask(place, "SELECT count(*) FROM fired") == "0")
             #expect(try await ask(place, "SELECT to_regclass('sums') IS NULL") == "t")
@@ -154,12 +148,8 @@ struct BringBackTests {
             )
             _ = try await Backups(of: sandboxes).take(of: "shop") { _, _ in }
             try await execute(place, "DROP TABLE events_1")
-            let one = try #require(
-                try await LossSearch(in: "shop", database: "postgres", table: "events_1", sandboxes).run { _ in }.last
-            )
-            let first = try await BringBack(from: "shop", database: "postgres", one, sandboxes).run(merges: false) {
-                _ in
-            }
+            let one = try await lost("events_1", sandboxes)
+            let first = try await bringBack(one, merges: false, sandboxes)
             #expect(first.tables.map(\.now) == [50] && first.problems.isEmpty)
             #expect(try await ask(place, "SELECT count(*) FROM events") == "100")
             #expect(
@@ -177,24 +167,20 @@ struct BringBackTests {
                 INSERT INTO events VALUES (1, '2026-02-10')
                 """
             )
-            let whole = try #require(
-                try await LossSearch(in: "shop", database: "postgres", table: "events", sandboxes).run { _ in }.last
-            )
-            let second = try await BringBack(from: "shop", database: "postgres", whole, sandboxes).run(merges: true) {
-                _ in
-            }
+            let whole = try await lost("events", sandboxes)
+            let second = try await bringBack(whole, merges: true, sandboxes)
             #expect(second.merged == 99 && second.tables.map(\.now) == [100], "\(second)")
             #expect(try await ask(place, "SELECT to_regclass('events_1') IS NULL") == "t")
         }
     }
 
-    private func lost(_ sandboxes: Sandboxes) async throws -> TableLoss {
-        let search = LossSearch(in: "shop", database: "postgres", table: #""Or ders""#, sandboxes)
+    private func lost(_ table: String, _ sandboxes: Sandboxes) async throws -> TableLoss {
+        let search = LossSearch(in: .sandbox("shop"), database: "postgres", table: table, sandboxes)
         return try #require(try await search.run { _ in }.last)
     }
 
     private func bringBack(_ loss: TableLoss, merges: Bool, _ sandboxes: Sandboxes) async throws -> BringBack.Report {
-        try await BringBack(from: "shop", database: "postgres", loss, sandboxes)
+        try await BringBack(from: .sandbox("shop"), database: "postgres", loss, sandboxes)
             .run(merges: merges) { _ in }
     }
 }

@@ -30,7 +30,9 @@ struct RestoreTests {
                 #expect(report.proof.contains("recovery stopping"), "\(report.proof)")
                 try await sandboxes.remove(name)
             }
-            let losses = try await LossSearch(in: "shop", database: "postgres", table: "t", sandboxes).run { _ in }
+            let losses = try await LossSearch(in: .sandbox("shop"), database: "postgres", table: "t", sandboxes).run {
+                _ in
+            }
             let loss = try #require(losses.first)
             #expect(losses.count == 1 && loss.kind == .dropped && loss.rows == 102)
             let before = try await Restore(of: .sandbox("shop"), to: .lsn(loss.place), sandboxes).run(as: "before") {
@@ -39,6 +41,92 @@ struct RestoreTests {
             #expect(try await ask(#require(before.sandbox.connection()), "SELECT max(a) FROM t") == "102")
             #expect(sandboxes.list().map(\.name) == ["before", "shop"])
         }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `what was lost after a failover is found`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let sandbox = try await sandboxes.start("shop")
+            let place = try #require(sandbox.connection())
+            try await execute(place, "CREATE TABLE t AS SELECT generate_series(1, 100) AS a")
+            _ = try await Backups(of: sandboxes).take(of: "shop") { _, _ in }
+            try await execute(place, "INSERT INTO t VALUES (101)")
+            for timeline in ["2", "3"] {
+                try await sandboxes.stop("shop")
+                try await ServerDirectory(path: sandbox.directory + "/data").write("", to: "standby.signal")
+                _ = try await sandboxes.start("shop")
+                let again = try #require(try sandboxes.find("shop").connection())
+                #expect(try await ask(again, "SELECT pg_promote()") == "t")
+                try await execute(again, "INSERT INTO t VALUES (\(literal: timeline)::int); CHECKPOINT")
+                #expect(try await ask(again, "SELECT timeline_id FROM pg_control_checkpoint()") == timeline)
+            }
+            let again = try #require(try sandboxes.find("shop").connection())
+            try await execute(again, "DROP TABLE t")
+            let losses = try await LossSearch(in: .sandbox("shop"), database: "postgres", table: "t", sandboxes).run {
+                _ in
+            }
+            #expect(losses.map(\.rows) == [103])
+            let report = try await BringBack(
+                from: .sandbox("shop"),
+                database: "postgres",
+                try #require(losses.last),
+                sandboxes
+            ).run(merges: false) { _ in }
+            #expect(report.tables.map(\.now) == [103])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `old backups go with the log that only they need, and the newer ones restore`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let backups = Backups(of: sandboxes)
+            let place = try #require(try await sandboxes.start("shop").connection())
+            await #expect(throws: PostgresError.self) {
+                try await backups.prune("shop", keeping: 1, rehearses: false)
+            }
+            var taken: [Backup] = []
+            for _ in 1...3 {
+                try await execute(
+                    #require(try sandboxes.find("shop").connection()),
+                    "SELECT pg_switch_wal(), pg_sleep(1)"
+                )
+                taken.append(try await backups.take(of: "shop") { _, _ in })
+            }
+            func log() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: backups.archive(of: "shop")).filter {
+                    $0.count == 24
+                }
+            }
+            let before = try log()
+            let rehearsed = try await backups.prune("shop", keeping: 2, rehearses: true)
+            #expect(rehearsed.backups == [taken[0]] && rehearsed.segments > 0)
+            #expect(backups.list(of: "shop") == taken)
+            #expect(try log() == before)
+            let pruned = try await backups.prune("shop", keeping: 2, rehearses: false)
+            #expect(pruned.backups == rehearsed.backups && pruned.segments == rehearsed.segments)
+            #expect(backups.list(of: "shop") == Array(taken[1...]))
+            #expect(try log().count == before.count - pruned.segments)
+            try await execute(place, "CREATE TABLE t AS SELECT 1 AS a")
+            for (name, target) in [("old", RestoreTarget.time(taken[1].ended)), ("new", .latest)] {
+                let report = try await Restore(of: .sandbox("shop"), to: target, sandboxes).run(as: name) { _ in }
+                let table = try await ask(#require(report.sandbox.connection()), "SELECT to_regclass('t') IS NOT NULL")
+                #expect(table == (name == "new" ? "t" : "f"))
+            }
+            let none = try await backups.prune("shop", keeping: 2, rehearses: false)
+            #expect(none.backups.isEmpty && none.segments == 0)
+        }
+    }
+
+    @Test func `a segment is on the newest timeline that has it`() {
+        let timelines = LogTimelines(
+            history: "1\t0/3000060\tno recovery target specified\n\n2\t0/5000000\tbefore x\n",
+            of: 3
+        )
+        let size: UInt64 = 1 << 24
+        #expect((2...6).map { timelines.timeline(ofSegment: $0, size: size) } == [1, 2, 2, 3, 3])
+        #expect(timelines.contains(1) && timelines.contains(3) && !timelines.contains(4))
+        #expect(LogTimelines.segmentName(0x1FF, timeline: 11, size: size) == "0000000B00000001000000FF")
+        #expect(LogTimelines.historyName(of: 11) == "0000000B.history")
     }
 
     @Test(.timeLimit(.minutes(5)))
@@ -106,10 +194,11 @@ struct RestoreTests {
                 let kept = try #require(backups.kept("main"))
                 try await eventually("the log is fetched") { try await kept.isReceiving() }
                 try await execute(place, "DROP TABLE t")
-                let losses = try await LossSearch(in: "main", database: "postgres", table: "t", sandboxes).run { _ in }
+                let losses = try await LossSearch(in: .sandbox("main"), database: "postgres", table: "t", sandboxes).run
+                { _ in }
                 #expect(losses.map(\.rows) == [2])
                 let report = try await BringBack(
-                    from: "main",
+                    from: .sandbox("main"),
                     database: "postgres",
                     try #require(losses.last),
                     sandboxes

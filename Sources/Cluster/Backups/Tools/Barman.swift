@@ -104,8 +104,6 @@ public struct Barman: BackupArchive, Hashable {
     /// The server it runs on is not ours: what is not archived yet is not restored.
     func archivePresent() {}
 
-    func check(_ backup: Backup, _ binaries: Installation) {}
-
     func fetch(_ backup: Backup, to place: ServerDirectory) async throws -> [String: String] {
         try await BackupTool.makeFolders(in: place)
         let shown = try await ask(Shown.self, "show-backup", server, backup.name)
@@ -119,7 +117,7 @@ public struct Barman: BackupArchive, Hashable {
         )
         // With -P also the segment that is being received. It ends with 1 for everything, and says what it was.
         let words = (["barman"] + options + ["get-wal", "-P", server]).map { ShellWord($0).quoted }
-        try await BackupTool.writeFetcher(
+        try await LogFetcher(place: place).write(
             """
             complaint=$(\(words.joined(separator: " ")) "$1" 2>&1 >"$2")
             status=$?
@@ -128,11 +126,8 @@ public struct Barman: BackupArchive, Hashable {
                 case $complaint in *"not found in server"*) status=1 ;; *) echo "$complaint" >&2; status=255 ;; esac
             fi
             """,
-            in: place,
             major: backup.major
         )
         return try await BackupTool.settings(of: place, major: backup.major)
     }
-
-    func restoreCommand(for place: ServerDirectory) -> String { BackupTool.restoreCommand(for: place) }
 }

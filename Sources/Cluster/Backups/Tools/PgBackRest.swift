@@ -105,8 +105,6 @@ public struct PgBackRest: BackupArchive, Hashable {
     /// The server it runs on is not ours: what is not archived yet is not restored.
     func archivePresent() {}
 
-    func check(_ backup: Backup, _ binaries: Installation) {}
-
     func fetch(_ backup: Backup, to place: ServerDirectory) async throws -> [String: String] {
         try await BackupTool.makeFolders(in: place)
         // Recovery's settings are ours.
@@ -120,13 +118,10 @@ public struct PgBackRest: BackupArchive, Hashable {
         )
         let words = options + ["--pg1-path=\(place.data)", "--log-level-file=off", "--no-archive-async", "archive-get"]
         // It ends with 1 when there is no such segment, and with more for what has failed.
-        try await BackupTool.writeFetcher(
+        try await LogFetcher(place: place).write(
             "pgbackrest \(words.map { ShellWord($0).quoted }.joined(separator: " ")) \"$1\" \"$2\"; status=$?",
-            in: place,
             major: backup.major
         )
         return try await BackupTool.settings(of: place, major: backup.major)
     }
-
-    func restoreCommand(for place: ServerDirectory) -> String { BackupTool.restoreCommand(for: place) }
 }
