@@ -201,6 +201,22 @@ extension Sandboxes {
     ///
     /// The lock is on an open file, so it ends with us however we end.
     func locked<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
+        let busy = PostgresError(
+            "could not get at sandbox \"\(name)\" in time",
+            detail: "Another martlet has been changing it for a minute.",
+            hint: "Wait until it has finished, then try again."
+        )
+        return try await locked(name, file: name, shared: false, busy: busy, body)
+    }
+
+    /// Runs `body` with a lock on a file, which several may share.
+    func locked<Result>(
+        _ name: String,
+        file: String,
+        shared: Bool,
+        busy: PostgresError,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
         try checkName(name)
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -211,18 +227,14 @@ extension Sandboxes {
                 hint: "Name another one in MARTLET_STATE_DIR."
             )
         }
-        let path = directory + "/.\(name).lock"
+        let path = directory + "/.\(file).lock"
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw PostgresError("could not open file \"\(path)\"", detail: String(cString: strerror(errno)))
         }
         defer { close(descriptor) }
-        let busy = PostgresError(
-            "could not get at sandbox \"\(name)\" in time",
-            detail: "Another martlet has been changing it for a minute.",
-            hint: "Wait until it has finished, then try again."
-        )
-        try await wait(atMost: .seconds(60), otherwise: busy) { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+        let kind = shared ? LOCK_SH : LOCK_EX
+        try await wait(atMost: .seconds(60), otherwise: busy) { flock(descriptor, kind | LOCK_NB) == 0 }
         return try await body()
     }
 }

@@ -17,10 +17,17 @@ protocol BackupArchive: Sendable {
     /// Sees to it that what was just committed can be restored, where that is in our hands.
     func archivePresent() async throws
 
+    /// Runs `body` while no log is removed, where that is in our hands.
+    func keepingLog<Result>(_ body: () async throws -> Result) async throws -> Result
+
     /// Writes `data/`, `tablespaces/` and the script of a ``LogFetcher`` into the directory of a server of ours.
     ///
     /// - Returns: settings that the server should have.
     func fetch(_ backup: Backup, to place: ServerDirectory) async throws -> [String: String]
+}
+
+extension BackupArchive {
+    func keepingLog<Result>(_ body: () async throws -> Result) async throws -> Result { try await body() }
 }
 
 /// Whose backups are restored, and who has kept them.
@@ -67,6 +74,10 @@ struct SandboxArchive: BackupArchive {
 
     func list() -> [Backup] { backups.list(of: name) }
 
+    func keepingLog<Result>(_ body: () async throws -> Result) async throws -> Result {
+        try await backups.withLog(of: name, removing: false, body)
+    }
+
     /// Ends the present segment of a sandbox that runs, or fetches the log of a server that can be reached.
     func archivePresent() async throws {
         if backups.kept(name) != nil { return try await backups.archivePresent(of: name, backups.source(of: name)) }
@@ -105,7 +116,7 @@ struct SandboxArchive: BackupArchive {
                 for file in "$folder/$1" "$folder/$1.partial" "$folder/$1"; do
                     test -f "$file" || continue
                     if cp "$file" "$2"; then status=0; break 2; fi
-                    test "$file" = "$folder/$1.partial" || { status=255; break 2; }
+                    test "$file" = "$folder/$1.partial" && ! test -f "$file" || { status=255; break 2; }
                 done
             done
             """,

@@ -112,7 +112,7 @@ public struct Backups: Sendable {
     }
 
     /// Removes what backups left that were not taken to their end.
-    private func removeUnfinished(of name: String) throws {
+    func removeUnfinished(of name: String) throws {
         let finished = Set(list(of: name).map(\.name))
         for folder in try FileManager.default.contentsOfDirectory(atPath: base(of: name))
         where !finished.contains(folder) {

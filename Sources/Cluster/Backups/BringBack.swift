@@ -46,7 +46,7 @@ public struct BringBack: Sendable {
     /// - Throws: when there is a table of this name and `merges` is false, when the server is not the one that the backups are of, or
     ///   what the servers say; nothing is changed then.
     public func run(merges: Bool, progress: @escaping @Sendable (String) -> Void) async throws -> Report {
-        let target = try await target()
+        let target = try await Self.target(source, server, database: database, sandboxes)
         let isThere = try await withNeutralConnection(to: target, application: "martlet restore") { session in
             try session.query("SELECT FROM pg_class WHERE oid = to_regclass($1)", loss.name.quoted).first != nil
         }
@@ -70,22 +70,36 @@ public struct BringBack: Sendable {
         }
     }
 
-    /// The database that the table goes back to.
-    private func target() async throws -> ConnectionString {
+    /// The database that tables go back to.
+    ///
+    /// - Throws: when it cannot be reached, is one of a standby, or of a server that the backups are not of.
+    @discardableResult
+    public static func target(
+        _ source: BackupSource,
+        _ server: ConnectionString?,
+        database: String,
+        _ sandboxes: Sandboxes = Sandboxes()
+    ) async throws -> ConnectionString {
+        let found: CopySource
         if case .sandbox(let name) = source, server == nil {
-            return try await Backups(of: sandboxes).source(of: name).connection.with("dbname", database)
+            found = try await Backups(of: sandboxes).source(of: name)
+        } else if let server {
+            found = try await CopySource.read(server.with("dbname", database), title: server.place)
+        } else {
+            throw PostgresError("nobody has said where \(source.title) runs")
         }
-        guard let server else { throw PostgresError("nobody has said where \(source.title) runs") }
-        let found = try await CopySource.read(server.with("dbname", database), title: server.place)
-        guard found.system == loss.backup.system else {
+        guard !found.isRecovering else {
+            throw PostgresError("server \(found.title) is a standby", hint: "Name its primary.")
+        }
+        let system = try await source.archive(sandboxes).list().last?.system ?? ""
+        guard system.isEmpty || found.system == system else {
             throw PostgresError(
-                "server \(server.place) is not the one that the backups are of",
-                detail:
-                    "Its system identifier is \(found.system), and theirs is \(loss.backup.system.isEmpty ? "unknown" : loss.backup.system).",
-                hint: "To take the table elsewhere, restore a server to \(loss.place) and move it from there."
+                "server \(found.title) is not the one that the backups are of",
+                detail: "Its system identifier is \(found.system), and theirs is \(system).",
+                hint: "To take a table elsewhere, restore a server and move it from there: martlet restore server"
             )
         }
-        return found.connection
+        return found.connection.with("dbname", database)
     }
 
     private var isThereAlready: PostgresError {

@@ -16,100 +16,152 @@ struct FileRemoval: Sendable, Hashable {
 
 /// What the log behind a backup tells of lost files, as pg_waldump reads it.
 ///
-/// It is fetched and read a gigabyte at a time, whatever keeps it, and follows the newest timeline as a recovery does.
+/// It is fetched and read a window at a time, whatever keeps it, and follows the newest timeline as a recovery does.
 struct LogCommits {
-    let backup: Backup
-    /// Where the backup was restored to.
-    let place: ServerDirectory
-    let binaries: Installation
+    private let backup: Backup
+    private let place: ServerDirectory
+    private let binaries: Installation
+    private let size: UInt64
 
     /// The commits that removed files, the first one first.
     private(set) var removals: [FileRemoval] = []
     /// Where each transaction took its first ACCESS EXCLUSIVE lock, which a standby takes for it until it ends.
     private(set) var firstLocks: [UInt64: LSN] = [:]
+    /// Where it ends, at most a segment too far.
+    private(set) var end: LSN
+    /// When the last transaction in it ended, by the clock of its server.
+    private(set) var lastCommit: Date?
 
     private var fetcher: LogFetcher { LogFetcher(place: place) }
     private var folder: String { place.path + "/window" }
 
-    /// Reads all of it; `progress` gets the place that is being read.
+    /// How much log is fetched at once, in bytes.
+    static let window: UInt64 = 1 << 30
+
+    /// Reads all of it, or up to a place; `place` is where the backup was restored to, and `progress` gets where it is.
     ///
-    /// - Throws: when a segment is missing before the last one, or what pg_waldump says of a log that is damaged before its end.
+    /// - Throws: when it is not whole: a segment is missing while a later one is there, the place is not reached, or what pg_waldump
+    ///   cannot read is followed by what it can.
     init(
         since backup: Backup,
+        until: LSN?,
         in place: ServerDirectory,
         _ binaries: Installation,
+        window: UInt64 = window,
         progress: (LSN) -> Void
     ) async throws {
-        (self.backup, self.place, self.binaries) = (backup, place, binaries)
-        let size = try await place.segmentSize(binaries)
+        (self.backup, self.place, self.binaries, end) = (backup, place, binaries, backup.start)
+        size = try await place.segmentSize(binaries)
         let timelines = try await timelines()
-        let count = max(1, (1 << 30) / size)
-        var (start, first) = (backup.start, backup.start.value / size)
+        let count = max(1, window / size)
+        var (start, first, timeline) = (backup.start, backup.start.value / size, backup.timeline)
         while true {
             progress(start)
-            // A record may go on in the segment behind. pg_waldump wants all of one timeline.
-            let files = (first...first + count).map { number in
-                let timeline = timelines.timeline(ofSegment: number, size: size)
-                return (
-                    name: LogTimelines.segmentName(number, timeline: timeline, size: size),
-                    own: LogTimelines.segmentName(number, timeline: backup.timeline, size: size)
-                )
+            // A record may go on in the segment behind.
+            let files = (first...first + count).map { wanted($0, timelines) }
+            let there = try await fetcher.fetch(files, to: folder, timeline: timeline)
+            timeline = there.timeline
+            let own = files.prefix(there.count).map(\.own)
+            guard let last = own.last else { throw missing(files[0]) }
+            let inner = try await read(from: start, own[0], last)
+            end = inner ?? LSN((first + UInt64(there.count)) * size)
+            if let inner {
+                try await checkBehind(inner, own.dropFirst(Int(inner.value / size - first) + 1), in: folder)
             }
-            let there = try await fetcher.fetch(files, to: folder)
-            try await read(from: start)
-            guard there == files.count else {
-                try await checkEnd(files[there].name, number: first + UInt64(there), timelines, size)
+            if inner != nil || there.count < files.count {
+                try await checkBehind(inner, first + UInt64(there.count), timelines, timeline)
                 break
             }
-            try await remove(files.dropLast().map(\.own))
             first += count
             start = LSN(first * size)
+            if let until, start > until { break }
+            try await remove(own.dropLast())
         }
         try await remove([])
+        // What an old primary has written behind the place at which it was left belongs to nobody.
+        cut(at: min(until ?? LSN(.max), timelines.end(of: timeline) ?? LSN(.max)))
+        if let until, end < until { throw missing(wanted(end.value / size, timelines)) }
     }
+
+    private mutating func cut(at limit: LSN) {
+        removals.removeAll { $0.place >= limit }
+        firstLocks = firstLocks.filter { $0.value < limit }
+        end = min(end, limit)
+    }
+
+    // MARK: Fetching
 
     /// The timelines on the way to the newest one that the archive knows (`findNewestTimeLine` in timeline.c).
     private func timelines() async throws -> LogTimelines {
         var newest = backup.timeline
         while true {
             let name = LogTimelines.historyName(of: newest + 1)
-            guard try await fetcher.fetch([(name, name)], to: folder) == 1 else { break }
+            let wanted = LogFetcher.Wanted(names: [name], own: name)
+            guard try await fetcher.fetch([wanted], to: folder, timeline: 0).count == 1 else { break }
             newest += 1
         }
         guard newest > backup.timeline else { return LogTimelines(only: newest) }
         let file = "\(folder)/\(LogTimelines.historyName(of: newest))"
         let timelines = LogTimelines(history: try String(contentsOfFile: file, encoding: .utf8), of: newest)
-        guard timelines.contains(backup.timeline) else { throw Restore.anotherWay(of: "the log", timeline: newest) }
+        guard timelines.end(of: backup.timeline).map({ $0 >= backup.stop }) == true else {
+            throw Restore.anotherWay(timeline: newest)
+        }
         return timelines
     }
 
-    /// Refuses a segment that is missing while the next one is there.
-    private func checkEnd(_ missing: String, number: UInt64, _ timelines: LogTimelines, _ size: UInt64) async throws {
-        let timeline = timelines.timeline(ofSegment: number + 1, size: size)
-        let next = LogTimelines.segmentName(number + 1, timeline: timeline, size: size)
-        guard try await fetcher.fetch([(next, next + ".next")], to: folder) == 1 else { return }
-        throw PostgresError(
-            "could not read the log from \(backup.start) on",
-            detail: "Segment \(missing) is missing, and \(next) is there."
+    /// A segment, from whichever timeline it is, with the number of the backup's: pg_waldump reads one timeline.
+    private func wanted(_ number: UInt64, _ timelines: LogTimelines) -> LogFetcher.Wanted {
+        func name(_ timeline: Int) -> String { LogTimelines.segmentName(number, timeline: timeline, size: size) }
+        return LogFetcher.Wanted(
+            names: timelines.timelines(ofSegment: number, size: size).map(name),
+            own: name(backup.timeline)
         )
+    }
+
+    private func missing(_ wanted: LogFetcher.Wanted, butThereIs later: String? = nil) -> PostgresError {
+        PostgresError(
+            "the log since backup \(backup.name) is not whole",
+            detail:
+                "Segment \(wanted.names.first ?? wanted.own) is missing\(later.map { ", and \($0) is there" } ?? "").",
+            hint: "What was lost behind it cannot be found. Look for the segment where it was archived."
+        )
+    }
+
+    /// Refuses an end, at a record or before a segment that is missing, when there is log in the sixteen segments behind it.
+    private func checkBehind(
+        _ end: LSN?,
+        _ number: UInt64,
+        _ timelines: LogTimelines,
+        _ timeline: Int
+    ) async throws {
+        let later = folder + "/later"
+        for next in number...number + 16 {
+            let wanted = wanted(next, timelines)
+            guard try await fetcher.fetch([wanted], to: later, timeline: timeline).count == 1 else { continue }
+            guard let end else { throw missing(self.wanted(number, timelines), butThereIs: wanted.own) }
+            try await checkBehind(end, [wanted.own], in: later)
+        }
     }
 
     /// Removes segments that were read, or with none the folder.
     private func remove(_ names: [String]) async throws {
-        let script = #"cd "$1" && shift && rm -f -- "$@""#
-        let all = #"rm -rf "$1""#
-        let outcome = try await Program.ofServer(script: names.isEmpty ? all : script, [folder] + names).run()
+        let script = names.isEmpty ? #"rm -rf "$1""# : #"cd "$1" && shift && rm -f -- "$@""#
+        let outcome = try await Program.ofServer(script: script, [folder] + names).run()
         guard outcome.isSuccess else {
             throw PostgresError("could not remove log that was read", detail: outcome.complaint)
         }
     }
 
-    private mutating func read(from start: LSN) async throws {
+    // MARK: Reading
+
+    /// Reads a window; the place of the last record when pg_waldump has stopped inside.
+    private mutating func read(from start: LSN, _ first: String, _ last: String) async throws -> LSN? {
         // Those of the last segment are read again with the next ones.
-        let last = removals.last?.place ?? .zero
-        removals += try await lines("Transaction", "COMMIT.* rels: ", from: start).compactMap(Self.removal)
-            .filter { $0.place > last }
-        for line in try await lines("Standby", "desc: LOCK ", from: start) {
+        let known = removals.last?.place ?? .zero
+        let commits = try await records("Transaction", #"COMMIT.* rels:[^;]*/[0-9]+( |;|$)"#, from: start, first, last)
+        removals += commits.lines.compactMap(Self.removal).filter { $0.place > known }
+        lastCommit = commits.last.flatMap(Self.moment) ?? lastCommit
+        for line in try await records("Standby", "desc: LOCK ", from: start, first, last).lines {
             // …, lsn: 0/01529A38, prev 0/01529A00, desc: LOCK xid 735 db 5 rel 16384
             guard let place = line.firstMatch(of: /lsn: ([0-9A-F]+\/[0-9A-F]+),/).flatMap({ LSN($0.1) }) else {
                 continue
@@ -119,32 +171,76 @@ struct LogCommits {
                 firstLocks[transaction] = min(firstLocks[transaction] ?? place, place)
             }
         }
+        return commits.inner
     }
 
-    /// The records of a resource manager that match a pattern of grep.
-    private func lines(_ manager: String, _ pattern: String, from start: LSN) async throws -> [Substring] {
-        // It complains at the end of the log: that a record is none, or that the segment behind the last one is not there.
+    /// The records of a resource manager that match a pattern of sed, and the last one of all that ended a transaction.
+    private func records(
+        _ manager: String,
+        _ pattern: String,
+        from start: LSN,
+        _ first: String,
+        _ last: String
+    ) async throws -> (lines: [Substring], last: Substring?, inner: LSN?) {
         let script = #"""
             export LC_ALL=C TZ=UTC
-            "$1" -p "$2" -s "$3" -t "$4" -r "$5" 2>"$2/complaint" | grep -E "$6"
-            grep -v 'invalid record length\|could not find file\|incorrect prev-link\|invalid magic number\|unexpected pageaddr\|out-of-sequence\|invalid resource manager' "$2/complaint" | grep -v "$7" >&2
-            exit 0
+            "$1" -p "$2" -s "$3" -r "$4" "$5" "$6" 2>"$2/complaint" |
+                sed -nE "s/; inval msgs: .*//; \,$7,p; /desc: (COMMIT|ABORT)/h; \${x;s/^/last: /p}"
+            cat "$2/complaint" >&2
             """#
-        // It ends at the beginning of a segment, too.
-        let ending = start == backup.start ? "^$" : "could not find a valid record"
         let outcome = try await Program.ofServer(
             script: script,
-            [
-                try binaries.program("pg_waldump"), folder, "\(start)", String(backup.timeline), manager, pattern,
-                ending,
-            ],
+            [try binaries.program("pg_waldump"), folder, "\(start)", manager, first, last, pattern],
             environment: binaries.serverEnvironment
         ).run()
         try Task.checkCancellation()
-        guard outcome.complaint.isEmpty else {
-            throw PostgresError("could not read the log from \(start) on", detail: outcome.complaint)
+        let lines = outcome.output.split(separator: "\n")
+        let last = lines.last.flatMap { $0.hasPrefix("last: ") ? $0 : nil }
+        return (last == nil ? lines : lines.dropLast(), last, try end(outcome.complaint, from: start))
+    }
+
+    /// Where pg_waldump has stopped; nil behind the last segment.
+    private func end(_ complaint: String, from start: LSN) throws -> LSN? {
+        guard !complaint.isEmpty else { return nil }
+        if let record = complaint.firstMatch(of: /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/) {
+            return LSN(record.1)
         }
-        return outcome.output.split(separator: "\n")
+        // The log may end where a window begins.
+        let nothing = ["could not find a valid record", "WAL segment size"].contains { complaint.contains($0) }
+        guard nothing, start > backup.start else {
+            throw PostgresError("could not read the log from \(start) on", detail: complaint)
+        }
+        return start
+    }
+
+    /// Refuses records behind the place at which reading has ended.
+    private func checkBehind(_ end: LSN, _ segments: ArraySlice<String>, in folder: String) async throws {
+        let script = #"""
+            program=$1 folder=$2
+            shift 2
+            for segment; do
+                if "$program" -p "$folder" -n 1 "$segment" "$segment" >/dev/null 2>&1; then echo "$segment"; break; fi
+            done
+            """#
+        let outcome = try await Program.ofServer(
+            script: script,
+            [try binaries.program("pg_waldump"), folder] + segments,
+            environment: binaries.serverEnvironment
+        ).run()
+        try Task.checkCancellation()
+        guard outcome.output.isEmpty else {
+            throw PostgresError(
+                "the log since backup \(backup.name) is damaged",
+                detail: "It cannot be read behind \(end), and segment \(outcome.output) has records.",
+                hint: "What was lost behind that place cannot be found."
+            )
+        }
+    }
+
+    private static func moment(_ line: some StringProtocol) -> Date? {
+        String(line).firstMatch(of: /desc: [A-Z_]+(?: \d+:)? (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC/).flatMap {
+            RestoreTarget.date(String($0.1) + "+00")
+        }
     }
 
     /// Reads `…, tx: 735, lsn: 0/01529A38, prev 0/01529A00, desc: COMMIT 2026-11-23 03:00:11.123456 UTC; rels: base/5/16384 …; …`.

@@ -25,10 +25,20 @@ struct LogTimelines {
     /// Whether a timeline is the newest or one that led to it.
     func contains(_ timeline: Int) -> Bool { timeline == newest || ended.contains { $0.timeline == timeline } }
 
-    /// The timeline of a segment; one in which a timeline ends is whole in the next one.
-    func timeline(ofSegment number: UInt64, size: UInt64) -> Int {
-        ended.first { number < $0.end.value / size }?.timeline ?? newest
+    /// The timelines that may have a segment, the newest first; one in which a timeline ends is in the next one, too.
+    func timelines(ofSegment number: UInt64, size: UInt64) -> [Int] {
+        let all = ended.map { ($0.timeline, UInt64?($0.end.value / size)) } + [(newest, nil)]
+        var begin: UInt64 = 0
+        var found: [Int] = []
+        for (timeline, end) in all {
+            if begin <= number, number <= end ?? .max { found.insert(timeline, at: 0) }
+            begin = end ?? begin
+        }
+        return found
     }
+
+    /// Where a timeline ends; nil for the newest one.
+    func end(of timeline: Int) -> LSN? { ended.first { $0.timeline == timeline }?.end }
 
     /// The name of a timeline's history file.
     static func historyName(of timeline: Int) -> String { Self.hex(UInt64(timeline)) + ".history" }

@@ -28,6 +28,18 @@ public struct TableLoss: Sendable, Hashable {
     let backup: Backup
 }
 
+/// What a search for losses has found, and where it has looked.
+public struct LossReport: Sendable {
+    /// What was lost, the first loss first.
+    public fileprivate(set) var losses: [TableLoss] = []
+    /// The end of the oldest backup behind which it has looked.
+    public fileprivate(set) var since: Date
+    /// When the last transaction ended in the log that is kept; nil when there was none since the backup.
+    public fileprivate(set) var until: Date?
+    /// Why it could not look behind that; nil when it has looked at all log that is kept.
+    public fileprivate(set) var gap: String?
+}
+
 /// Finds when a table was dropped or emptied.
 ///
 /// The log names files, not tables. So a server is restored beside, read-only, to the end of a backup, and asked for the
@@ -39,15 +51,25 @@ public struct LossSearch: Sendable {
     private let archive: any BackupArchive
     private let database: String
     private let table: String
+    private let earliest: Date?
 
     /// A search in the past of a server whose backups are kept; `table` is written as in SQL.
-    public init(in source: BackupSource, database: String, table: String, _ sandboxes: Sandboxes = Sandboxes()) {
+    ///
+    /// Without `earliest` it ends at a table that was the same in two backups; with it, only at a backup that had ended before.
+    public init(
+        in source: BackupSource,
+        database: String,
+        table: String,
+        lookingBackTo earliest: Date? = nil,
+        _ sandboxes: Sandboxes = Sandboxes()
+    ) {
         (self.sandboxes, self.source, self.database, self.table) = (sandboxes, source, database, table)
+        self.earliest = earliest
         archive = source.archive(sandboxes)
     }
 
     /// What a table was at a moment.
-    private struct Sighting {
+    private struct Sighting: Equatable {
         let oid: UInt32
         let name: QualifiedName
         let files: Set<String>
@@ -55,90 +77,150 @@ public struct LossSearch: Sendable {
         let rows: Int
         /// Without them.
         let ownRows: Int
+
+        /// Whether it is the same table, in the same files.
+        static func == (left: Sighting, right: Sighting) -> Bool { left.oid == right.oid && left.files == right.files }
     }
 
-    /// Every loss since the newest backup behind which there is one, the first one first.
+    /// Every loss since the newest backup behind which there is one, up to the next backup.
     ///
     /// `progress` gets what it looks at. The server that runs is not touched, but for the end of its present segment.
     ///
-    /// - Throws: when no backup and no commit since knows the table.
-    public func run(progress: @escaping @Sendable (String) -> Void) async throws -> [TableLoss] {
-        let all = try await archive.list()
-        guard !all.isEmpty else {
-            throw PostgresError("there is no backup of \(archive.title)", hint: "Nothing of its past is kept.")
+    /// - Throws: when no backup and no commit since knows the table, or the log is not whole.
+    public func run(progress: @escaping @Sendable (String) -> Void) async throws -> LossReport {
+        try await archive.keepingLog {
+            let all = try await archive.list()
+            guard !all.isEmpty else {
+                throw PostgresError("there is no backup of \(archive.title)", hint: "Nothing of its past is kept.")
+            }
+            progress("the end of the log")
+            var report = LossReport(since: all[0].ended)
+            do {
+                try await archive.archivePresent()
+            } catch let error as PostgresError where error.isConnectionLoss {
+                report.gap = "the server cannot be reached: \(error.line)"
+            }
+            return try await search(all, report, progress)
         }
-        progress("the end of the log")
-        do {
-            try await archive.archivePresent()
-        } catch let error as PostgresError where error.isConnectionLoss {
-            progress("the log without its end, as the server cannot be reached")
-        }
-        var isKnown = false
-        for backup in all.reversed() {
-            guard let losses = try await search(from: backup, progress) else { continue }
-            if !losses.isEmpty { return losses }
-            // What is there now may have been made after an earlier one was lost.
-            isKnown = true
-        }
-        if isKnown { return [] }
-        throw PostgresError(
-            "no backup of \(archive.title) knows table \"\(table)\" in database \"\(database)\"",
-            detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
-            hint: "Write the name as in SQL, with its schema; --database names another database."
-        )
     }
 
-    /// The losses behind a backup; nil when the table was never there.
+    private func search(
+        _ all: [Backup],
+        _ report: LossReport,
+        _ progress: @escaping @Sendable (String) -> Void
+    ) async throws -> LossReport {
+        var report = report
+        var (newer, isKnown): (Found?, Bool) = (nil, false)
+        var failure: PostgresError?
+        for backup in all.reversed() {
+            let found: Found
+            do {
+                found = try await search(from: backup, until: newer?.backup.stop, progress)
+            } catch let error as PostgresError where Restore.isAnotherWay(error) {
+                // The server was set back behind this one; an earlier one may lie on the way to the present.
+                failure = failure ?? error
+                continue
+            }
+            if newer == nil { report.until = found.lastCommit }
+            report.gap = found.gap ?? report.gap
+            (report.since, report.losses) = (backup.ended, found.losses)
+            if !found.losses.isEmpty { return report }
+            if let gap = found.gap { throw PostgresError("could not look at all of the log", detail: gap) }
+            // What is there now may have been made after an earlier one was lost.
+            isKnown = isKnown || found.wasSeen
+            let isSame = found.first != nil && found.first == newer?.first
+            if isSame, earliest.map({ backup.ended <= $0 }) ?? true { return report }
+            newer = found
+        }
+        if isKnown { return report }
+        throw failure
+            ?? PostgresError(
+                "no backup of \(archive.title) knows table \"\(table)\" in database \"\(database)\"",
+                detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
+                hint: "Write the name as in SQL, with its schema; --database names another database."
+            )
+    }
+
+    /// What there is behind a backup.
+    private struct Found {
+        let backup: Backup
+        /// The table as the backup has it.
+        let first: Sighting?
+        var losses: [TableLoss] = []
+        /// Whether the table was there at any time.
+        var wasSeen: Bool
+        let lastCommit: Date?
+        /// Why it could not be looked at to its end.
+        var gap: String?
+    }
+
+    /// The losses between a backup and a place, or the end of the log.
     private func search(
         from backup: Backup,
+        until: LSN?,
         _ progress: @escaping @Sendable (String) -> Void
-    ) async throws -> [TableLoss]? {
+    ) async throws -> Found {
         let binaries = try await Installation.server(major: backup.major)
         let restore = Restore(of: source, to: .latest, sandboxes)
         let ended = RestoreTarget.time(backup.ended).title
         progress("the backup of \(ended)")
         return try await restore.withPausedServer(from: backup) { server in
-            let log = try await LogCommits(since: backup, in: server.place, binaries) { place in
+            let log = try await LogCommits(since: backup, until: until, in: server.place, binaries) { place in
                 progress("the log since \(ended), at \(place)")
             }
-            var (losses, known): ([TableLoss], Sighting?) = ([], try await look(server))
-            // A server cannot be led back.
-            var reached = backup.stop
-            var wasSeen = known != nil
-            for removal in log.removals where removal.place >= backup.stop {
-                // Of a table that is there only its own files matter; one that is not there may come with any transaction.
-                if let known, known.files.isDisjoint(with: removal.files) { continue }
-                progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
-                // From its lock on nobody could change the table, nor can anybody read it on a standby.
-                let first = removal.transactions.compactMap { log.firstLocks[$0] }.min() ?? removal.place
-                let quiet = min(removal.place, first)
-                if quiet > reached {
-                    try await server.replay(to: quiet, inclusive: false)
-                    reached = quiet
-                }
-                guard let before = try await look(server) else { continue }
-                wasSeen = true
-                known = before
-                guard !before.files.isDisjoint(with: removal.files) else { continue }
-                try await server.replay(to: removal.place, inclusive: true)
-                reached = removal.place
-                let after = try await look(server)
-                if let kind = Self.kind(before, after) {
-                    losses.append(
-                        TableLoss(
-                            name: before.name,
-                            kind: kind,
-                            place: removal.place,
-                            transaction: removal.transaction,
-                            at: removal.at,
-                            rows: before.rows,
-                            backup: backup
-                        )
-                    )
-                }
-                known = after
+            let first = try await look(server)
+            var found = Found(backup: backup, first: first, wasSeen: first != nil, lastCommit: log.lastCommit)
+            do {
+                try await follow(log, server, &found, progress)
+            } catch let error as PostgresError where LogFetcher.madeTablespace(error) {
+                found.gap = "\(error.message). \(error.detail ?? "")"
             }
-            return wasSeen ? losses : nil
+            return found
+        }
+    }
+
+    /// Leads the server from one removal to the next, and notes which of them took the table.
+    private func follow(
+        _ log: LogCommits,
+        _ server: PausedServer,
+        _ found: inout Found,
+        _ progress: @escaping @Sendable (String) -> Void
+    ) async throws {
+        var known = found.first
+        // A server cannot be led back.
+        var reached = found.backup.stop
+        for removal in log.removals where removal.place >= found.backup.stop {
+            // Of a table that is there only its own files matter; one that is not there may come with any transaction.
+            if let known, known.files.isDisjoint(with: removal.files) { continue }
+            progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
+            // From its lock on nobody could change the table, nor can anybody read it on a standby.
+            let first = removal.transactions.compactMap { log.firstLocks[$0] }.min() ?? removal.place
+            let quiet = min(removal.place, first)
+            if quiet > reached {
+                try await server.replay(to: quiet, inclusive: false)
+                reached = quiet
+            }
+            guard let before = try await look(server) else { continue }
+            found.wasSeen = true
+            known = before
+            guard !before.files.isDisjoint(with: removal.files) else { continue }
+            try await server.replay(to: removal.place, inclusive: true)
+            reached = removal.place
+            let after = try await look(server)
+            if let kind = Self.kind(before, after) {
+                found.losses.append(
+                    TableLoss(
+                        name: before.name,
+                        kind: kind,
+                        place: removal.place,
+                        transaction: removal.transaction,
+                        at: removal.at,
+                        rows: before.rows,
+                        backup: found.backup
+                    )
+                )
+            }
+            known = after
         }
     }
 

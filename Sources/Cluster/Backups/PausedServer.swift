@@ -16,32 +16,40 @@ final class PausedServer {
         place.connection(to: database, as: record.superuser, socket: record.socket, port: nil)
     }
 
-    /// Stops where the backup is consistent.
-    func begin() async throws {
-        try await replay(["recovery_target": "immediate"])
+    /// Stops where the backup is consistent, which is where it had ended.
+    func begin(_ backup: Backup) async throws {
+        try await replay(["recovery_target": "immediate"], until: backup.stop)
     }
 
     /// Goes on to a place: to what stands before the record there, or, when it is `inclusive`, with it.
     ///
     /// A recovery target cannot be changed while the server runs, so it is started anew, from its last restart point.
     func replay(to lsn: LSN, inclusive: Bool) async throws {
-        try await replay(["recovery_target_lsn": "\(lsn)", "recovery_target_inclusive": inclusive ? "on" : "off"])
+        let target = ["recovery_target_lsn": "\(lsn)", "recovery_target_inclusive": inclusive ? "on" : "off"]
+        // With it the record there, which is the end of a transaction.
+        try await replay(target, until: lsn)
     }
 
-    private func replay(_ target: [String: String]) async throws {
+    private func replay(_ target: [String: String], until end: LSN) async throws {
         try await sandboxes.halt(place)
         var record = record
         record.settings.merge(target) { $1 }
         record.settings["recovery_target_action"] = "pause"
+        record.settings["restore_command"] = LogFetcher(place: place).restoreCommand(until: end)
         let logStart = place.logSize
-        try await sandboxes.launch(place, record, within: Sandboxes.replayLimit, keepsRecord: false)
+        do {
+            try await sandboxes.launch(place, record, within: Sandboxes.replayLimit, keepsRecord: false)
+        } catch let error as PostgresError {
+            throw Restore.known(in: place.logTail(lines: 400, from: logStart)) ?? error
+        }
         try await withNeutralConnection(to: connection(to: "template1"), application: "martlet restore") { session in
             while try session.query("SELECT pg_get_wal_replay_pause_state() = 'paused' AS paused").first?(
                 "paused",
                 as: Bool.self
             ) != true {
                 guard Sandbox.isRunning(place) else {
-                    throw place.failure("could not replay the log", logFrom: logStart)
+                    throw Restore.known(in: place.logTail(lines: 400, from: logStart))
+                        ?? place.failure("could not replay the log", logFrom: logStart)
                 }
                 try await Task.sleep(for: .milliseconds(20))
             }
@@ -78,7 +86,7 @@ extension Restore {
                     superuser: backup.superuser
                 )
                 let server = PausedServer(place, record, sandboxes)
-                try await server.begin()
+                try await server.begin(backup)
                 let result = try await body(server)
                 try await remove(place, record)
                 return result

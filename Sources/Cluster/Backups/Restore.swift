@@ -39,7 +39,19 @@ public struct Restore: Sendable {
         expires: Date? = nil,
         progress: @escaping @Sendable (LSN?) -> Void
     ) async throws -> Report {
-        let able = try await target.backups(among: archive.list())
+        try await archive.keepingLog {
+            let able = try await target.backups(among: archive.list())
+            return try await run(as: name, from: able, tcp, expires, progress)
+        }
+    }
+
+    private func run(
+        as name: String,
+        from able: [Backup],
+        _ tcp: ServerConfiguration.TCP?,
+        _ expires: Date?,
+        _ progress: @escaping @Sendable (LSN?) -> Void
+    ) async throws -> Report {
         let gap = try await archivePresent()
         var failure: PostgresError?
         for backup in able {
@@ -50,6 +62,9 @@ public struct Restore: Sendable {
             } catch let error as PostgresError where error.message.hasPrefix(Self.notReached) {
                 failure = failure ?? error
                 guard target.mayBeBefore(backup) else { break }
+            } catch let error as PostgresError where Self.isAnotherWay(error) {
+                // An earlier one may lie on the way to the present.
+                failure = failure ?? error
             }
         }
         throw failure ?? PostgresError("could not restore \(archive.title)")
@@ -126,7 +141,8 @@ public struct Restore: Sendable {
     /// Where recovery finds the log, and where it stops.
     func recovery(of place: ServerDirectory) -> [String: String] {
         target.settings.merging([
-            "restore_command": LogFetcher(place: place).restoreCommand, "recovery_target_action": "promote",
+            "restore_command": LogFetcher(place: place).restoreCommand(until: target.place),
+            "recovery_target_action": "promote",
             "hot_standby": "on",
             "max_logical_replication_workers": "0",
         ]) { $1 }
@@ -180,7 +196,7 @@ public struct Restore: Sendable {
 
     private func explain(_ error: PostgresError, _ place: ServerDirectory, logFrom logStart: Int) -> PostgresError {
         let log = place.logTail(lines: 400, from: logStart)
-        if let made = LogFetcher.tablespace(in: log) { return made }
+        if let known = Self.known(in: log) { return known }
         if log.contains("recovery ended before configured recovery target was reached") {
             let last = log.firstMatch(of: /last completed transaction was at log time (.*)/).map { String($0.1) }
             return PostgresError(
@@ -189,17 +205,22 @@ public struct Restore: Sendable {
                 hint: "Without a target all of it is restored; a segment that is missing in the archive ends it, too."
             )
         }
-        if let other = log.firstMatch(of: /requested timeline (\d+) is not a child of this server's history/),
-            let timeline = Int(other.1)
-        {
-            return Self.anotherWay(of: "the log of \(archive.title)", timeline: timeline)
-        }
         return error
     }
 
-    static func anotherWay(of log: String, timeline: Int) -> PostgresError {
+    /// Why no recovery from this backup can go on; nil for all else.
+    static func known(in log: String) -> PostgresError? {
+        let other = log.firstMatch(of: /requested timeline (\d+) is not a child of this server's history/)
+        return LogFetcher.tablespace(in: log) ?? other.flatMap { Int($0.1) }.map(anotherWay)
+    }
+
+    private static let hasGoneAnotherWay = "the log has gone another way since this backup"
+
+    static func isAnotherWay(_ error: PostgresError) -> Bool { error.message == hasGoneAnotherWay }
+
+    static func anotherWay(timeline: Int) -> PostgresError {
         PostgresError(
-            "\(log) has gone another way since this backup",
+            hasGoneAnotherWay,
             detail: "Timeline \(timeline) does not come from that of the backup.",
             hint: "Choose a moment before it was restored or promoted, or take a new backup."
         )

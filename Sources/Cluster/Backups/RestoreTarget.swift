@@ -25,6 +25,12 @@ public enum RestoreTarget: Sendable, Hashable {
         }
     }
 
+    /// The place, when it is one.
+    var place: LSN? {
+        if case .lsn(let lsn) = self { return lsn }
+        return nil
+    }
+
     /// In words, for people.
     public var title: String {
         switch self {

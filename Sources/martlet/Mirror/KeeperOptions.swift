@@ -42,3 +42,25 @@ struct KeeperOptions: ParsableArguments {
         }
     }
 }
+
+/// How far back a search for losses looks.
+struct LookBackOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Look back to this time, also where the table was the same in two backups.",
+            valueName: "time"
+        )
+    )
+    var since: String?
+
+    func validate() throws { _ = try date() }
+
+    func date() throws -> Date? {
+        try since.map { since in
+            guard let date = RestoreTarget.date(since) else {
+                throw ValidationError("--since \"\(since)\" is not a time such as 2026-11-22 18:00:00.")
+            }
+            return date
+        }
+    }
+}

@@ -14,7 +14,8 @@ struct RestoreFindDrop: Command {
         discussion: """
             The log since the newest backup that knows the table is read, and a server is restored beside, read-only, to \
             look at the table before and behind each transaction that may have been the one. The server that runs is \
-            not touched. A DELETE of all rows is not found: it leaves the table's file where it is.
+            not touched. A DELETE of all rows is not found: it leaves the table's file where it is. It looks behind older \
+            backups until the table is the same in two of them.
 
             EXAMPLES
               martlet restore find-drop orders --from shop
@@ -34,6 +35,8 @@ struct RestoreFindDrop: Command {
     @Option(help: "The database that it was in.")
     var database = "postgres"
 
+    @OptionGroup var lookBack: LookBackOption
+
     @Flag(help: "Print as JSON.")
     var json = false
 
@@ -49,17 +52,23 @@ struct RestoreFindDrop: Command {
     func run(output: Output) async throws -> ExitStatus {
         let looking = Mutex("")
         let began = ContinuousClock.now
-        let search = LossSearch(in: keeper.backups(of: from), database: database, table: table)
-        let losses = try await LiveView(output: output).show({
+        let search = LossSearch(
+            in: keeper.backups(of: from),
+            database: database,
+            table: table,
+            lookingBackTo: try lookBack.date()
+        )
+        let report = try await LiveView(output: output).show({
             { _ in
                 ["looking at \(looking.withLock { $0 }), \(Painter.duration(began.duration(to: .now) / .seconds(1)))"]
             }
         }) {
             try await search.run { text in looking.withLock { $0 = text } }
         }
+        if let gap = report.gap { output.talk(prose: "\(output.styled("warning:", .yellow)) \(gap)") }
         if json {
             try output.json(
-                losses.map { loss in
+                report.losses.map { loss in
                     Document(
                         kind: loss.kind,
                         at: loss.at,
@@ -71,11 +80,11 @@ struct RestoreFindDrop: Command {
             )
             return .done
         }
-        guard !losses.isEmpty else {
-            output.result("table \"\(table)\" was neither dropped nor emptied since the newest backup that knows it")
+        guard !report.losses.isEmpty else {
+            output.result(report.nothing(of: table))
             return .done
         }
-        for loss in losses {
+        for loss in report.losses {
             let rows = Quantity.of(loss.rows, "row")
             output.result(
                 "\(RestoreTarget.time(loss.at).title)  transaction \(loss.transaction), \(loss.place): \(loss.kind.rawValue), it had \(rows)"
@@ -85,6 +94,16 @@ struct RestoreFindDrop: Command {
             }
         }
         return .done
+    }
+}
+
+extension LossReport {
+    /// That nothing was found, and where.
+    fileprivate func nothing(of table: String, by transaction: UInt64? = nil) -> String {
+        let who = transaction.map { " by transaction \($0)" } ?? ""
+        let end = until.map { " to \(RestoreTarget.time($0).title), where the log that is kept ends" } ?? ""
+        return
+            "table \"\(table)\" was neither dropped nor emptied\(who) from \(RestoreTarget.time(since).title)\(end)"
     }
 }
 
@@ -196,6 +215,8 @@ struct RestoreBringBack: Command {
     @Option(help: "The database that it was in.")
     var database = "postgres"
 
+    @OptionGroup var lookBack: LookBackOption
+
     @Flag(help: "Put the rows into the table of this name that is there.")
     var merge = false
 
@@ -221,10 +242,17 @@ struct RestoreBringBack: Command {
             { _ in ["\(doing.withLock { $0 }), \(Painter.duration(began.duration(to: .now) / .seconds(1)))"] }
         }) {
             let tell: @Sendable (String) -> Void = { text in doing.withLock { $0 = text } }
-            let losses = try await LossSearch(in: keeper.backups(of: from), database: database, table: table).run {
-                tell("looking at \($0)")
-            }
-            let loss = try choose(losses)
+            tell("looking at the server")
+            try await BringBack.target(backups, place, database: database)
+            let search = LossSearch(
+                in: backups,
+                database: database,
+                table: table,
+                lookingBackTo: try lookBack.date()
+            )
+            let found = try await search.run { tell("looking at \($0)") }
+            if let gap = found.gap { output.talk(prose: "\(output.styled("warning:", .yellow)) \(gap)") }
+            let loss = try choose(found)
             output.talk(
                 "\(loss.kind.rawValue) at \(RestoreTarget.time(loss.at).title) by transaction \(loss.transaction)"
             )
@@ -236,13 +264,15 @@ struct RestoreBringBack: Command {
         return tell(report, output)
     }
 
-    private func choose(_ losses: [TableLoss]) throws -> TableLoss {
+    private func choose(_ report: LossReport) throws -> TableLoss {
+        let losses = report.losses
         let meant = transaction.map { number in losses.filter { $0.transaction == number } } ?? losses
         guard let loss = meant.last else {
             throw PostgresError(
-                "table \"\(table)\" was neither dropped nor emptied\(transaction.map { " by transaction \($0)" } ?? "") since the oldest backup",
-                hint:
-                    "A DELETE of all rows is not found; restore a server to the moment before it: martlet restore server"
+                report.nothing(of: table, by: transaction),
+                hint: (keeper.keptBy == .martlet
+                    ? "" : "What is not archived yet is not seen: SELECT pg_switch_wal(). ")
+                    + "A DELETE of all rows is not found; restore a server to the moment before it: martlet restore server"
             )
         }
         guard transaction == nil, loss.rows == 0, losses.contains(where: { $0.rows > 0 }) else { return loss }

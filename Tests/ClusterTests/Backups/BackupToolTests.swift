@@ -189,21 +189,7 @@ struct BackupToolTests {
             try await Restore(of: tool, to: early, sandboxes).run(as: "r") { _ in }
         }
         #expect(sandboxes.list().map(\.name) == ["r0", "r1", "r2", "shop"])
-        // Replayed here, a tablespace that was made since would be the source's own folder.
-        let later = ServerDirectory(path: space.path + "-later")
-        try later.make()
-        defer { try? later.remove() }
-        try await execute(server, "CREATE TABLESPACE later LOCATION \(literal: later.path)")
-        try await archiveAll(server, archive)
-        let error = await #expect(throws: PostgresError.self) {
-            try await Restore(of: tool, to: .latest, sandboxes).run(as: "r") { _ in }
-        }
-        #expect(
-            error?.message.contains("tablespaces were made since the backup") == true,
-            "\(String(describing: error))"
-        )
-        #expect(try await ask(server, "SELECT count(*) FROM pg_tablespace WHERE spcname = 'later'") == "1")
-        #expect(try await ask(server, "SELECT count(*) FROM far") == "3")
+        try await checkTablespace(tool, of: server, later: space.path + "-later", sandboxes, archive)
     }
 
     /// Finds a table that was dropped in the tool's log, and brings it back to the server, which the tool does not know.
@@ -216,7 +202,7 @@ struct BackupToolTests {
         try await execute(server, "INSERT INTO far VALUES (3)")
         try await execute(server, "DROP TABLE far")
         try await archiveAll(server, archive)
-        let losses = try await LossSearch(in: tool, database: "postgres", table: "far", sandboxes).run { _ in }
+        let losses = try await LossSearch(in: tool, database: "postgres", table: "far", sandboxes).run { _ in }.losses
         #expect(losses.map(\.rows) == [3])
         let loss = try #require(losses.last)
         let elsewhere = try await sandboxes.start("other")
@@ -227,6 +213,36 @@ struct BackupToolTests {
         try await sandboxes.remove("other")
         _ = try await BringBack(from: tool, to: server, database: "postgres", loss, sandboxes).run(merges: false) { _ in
         }
+        #expect(try await ask(server, "SELECT count(*) FROM far") == "3")
+    }
+
+    /// Replayed here, a tablespace that was made since would be the source's own folder.
+    private func checkTablespace(
+        _ tool: BackupSource,
+        of server: ConnectionString,
+        later path: String,
+        _ sandboxes: Sandboxes,
+        _ archive: () async throws -> Void
+    ) async throws {
+        let later = ServerDirectory(path: path)
+        try later.make()
+        defer { try? later.remove() }
+        try await execute(server, "CREATE TABLESPACE later LOCATION \(literal: later.path)")
+        try await archiveAll(server, archive)
+        let error = await #expect(throws: PostgresError.self) {
+            try await Restore(of: tool, to: .latest, sandboxes).run(as: "r") { _ in }
+        }
+        #expect(
+            error?.message.contains("tablespaces were made since the backup") == true,
+            "\(String(describing: error))"
+        )
+        #expect(try await ask(server, "SELECT count(*) FROM pg_tablespace WHERE spcname = 'later'") == "1")
+        // What was lost before can be found all the same.
+        try await execute(server, "CREATE TABLE x ()")
+        try await execute(server, "DROP TABLE x")
+        try await archiveAll(server, archive)
+        let found = try await LossSearch(in: tool, database: "postgres", table: "far", sandboxes).run { _ in }
+        #expect(found.losses.map(\.rows) == [3] && found.gap?.contains("tablespaces were made") == true)
         #expect(try await ask(server, "SELECT count(*) FROM far") == "3")
     }
 

@@ -176,7 +176,7 @@ struct BringBackTests {
 
     private func lost(_ table: String, _ sandboxes: Sandboxes) async throws -> TableLoss {
         let search = LossSearch(in: .sandbox("shop"), database: "postgres", table: table, sandboxes)
-        return try #require(try await search.run { _ in }.last)
+        return try #require(try await search.run { _ in }.losses.last)
     }
 
     private func bringBack(_ loss: TableLoss, merges: Bool, _ sandboxes: Sandboxes) async throws -> BringBack.Report {

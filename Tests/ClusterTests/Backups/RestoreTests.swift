@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import Postgres
 import TestSupport
@@ -32,7 +33,7 @@ struct RestoreTests {
             }
             let losses = try await LossSearch(in: .sandbox("shop"), database: "postgres", table: "t", sandboxes).run {
                 _ in
-            }
+            }.losses
             let loss = try #require(losses.first)
             #expect(losses.count == 1 && loss.kind == .dropped && loss.rows == 102)
             let before = try await Restore(of: .sandbox("shop"), to: .lsn(loss.place), sandboxes).run(as: "before") {
@@ -64,7 +65,7 @@ struct RestoreTests {
             try await execute(again, "DROP TABLE t")
             let losses = try await LossSearch(in: .sandbox("shop"), database: "postgres", table: "t", sandboxes).run {
                 _ in
-            }
+            }.losses
             #expect(losses.map(\.rows) == [103])
             let report = try await BringBack(
                 from: .sandbox("shop"),
@@ -117,14 +118,67 @@ struct RestoreTests {
         }
     }
 
-    @Test func `a segment is on the newest timeline that has it`() {
+    @Test(.timeLimit(.minutes(5)))
+    func `log is read window by window, and refused when it is not whole`() async throws {
+        try await withTemporarySandboxes { sandboxes in
+            let backups = Backups(of: sandboxes)
+            _ = try await sandboxes.start("shop")
+            let backup = try await backups.take(of: "shop") { _, _ in }
+            let place = try #require(try sandboxes.find("shop").connection())
+            var segments: [String] = []
+            for number in 1...6 {
+                let table = Identifier("t\(number)")
+                try await execute(place, "CREATE TABLE \(table) AS SELECT generate_series(1, 10) AS a")
+                try await execute(place, "DROP TABLE \(table)")
+                segments.append(try #require(try await ask(place, "SELECT pg_walfile_name(pg_current_wal_lsn())")))
+                try await execute(place, "SELECT pg_switch_wal()")
+            }
+            try await SandboxArchive(name: "shop", sandboxes: sandboxes).archivePresent()
+            // Only the archive is looked at, where something can be missing.
+            try await sandboxes.remove("shop")
+            let binaries = try await Installation.server(major: backup.major)
+            let restore = Restore(of: .sandbox("shop"), to: .latest, sandboxes)
+            func log(window: UInt64) async throws -> LogCommits {
+                try await restore.withPausedServer(from: backup) { server in
+                    try await LogCommits(since: backup, until: nil, in: server.place, binaries, window: window) { _ in }
+                }
+            }
+            let whole = try await log(window: LogCommits.window)
+            #expect(whole.removals.count == 6 && whole.lastCommit != nil)
+            for window in [1, 2, 5] as [UInt64] {
+                let log = try await log(window: window << 24)
+                #expect(log.removals == whole.removals && log.firstLocks == whole.firstLocks, "\(window)")
+                #expect(log.lastCommit == whole.lastCommit)
+            }
+            let archive = backups.archive(of: "shop")
+            func change(_ script: String) async throws {
+                let outcome = try await Program.ofServer(script: script, [archive, segments[2], segments[3]]).run()
+                #expect(outcome.isSuccess, "\(outcome.complaint)")
+            }
+            for (script, word) in [
+                (#"mv "$1/$2" "$1/$3" "$1/..""#, "not whole"),
+                (#"cp "$1/$2" "$1/.." && head -c 16777216 /dev/zero >"$1/$2""#, "damaged"),
+            ] {
+                try await change(script)
+                for window in [1, 64] as [UInt64] {
+                    let error = await #expect(throws: PostgresError.self) { _ = try await log(window: window << 24) }
+                    #expect(error?.message.contains(word) == true, "\(String(describing: error))")
+                }
+                try await change(#"mv "$1/../$2" "$1"; test ! -e "$1/../$3" || mv "$1/../$3" "$1""#)
+            }
+            #expect(try await log(window: LogCommits.window).removals == whole.removals)
+        }
+    }
+
+    @Test func `a segment is looked for on the newest timeline first`() {
         let timelines = LogTimelines(
             history: "1\t0/3000060\tno recovery target specified\n\n2\t0/5000000\tbefore x\n",
             of: 3
         )
         let size: UInt64 = 1 << 24
-        #expect((2...6).map { timelines.timeline(ofSegment: $0, size: size) } == [1, 2, 2, 3, 3])
-        #expect(timelines.contains(1) && timelines.contains(3) && !timelines.contains(4))
+        let found = (2...6).map { timelines.timelines(ofSegment: $0, size: size) }
+        #expect(found == [[1], [2, 1], [2], [3, 2], [3]])
+        #expect(timelines.end(of: 2) == LSN("0/5000000") && timelines.end(of: 3) == nil)
         #expect(LogTimelines.segmentName(0x1FF, timeline: 11, size: size) == "0000000B00000001000000FF")
         #expect(LogTimelines.historyName(of: 11) == "0000000B.history")
     }
@@ -194,13 +248,13 @@ struct RestoreTests {
                 let kept = try #require(backups.kept("main"))
                 try await eventually("the log is fetched") { try await kept.isReceiving() }
                 try await execute(place, "DROP TABLE t")
-                let losses = try await LossSearch(in: .sandbox("main"), database: "postgres", table: "t", sandboxes).run
+                let found = try await LossSearch(in: .sandbox("main"), database: "postgres", table: "t", sandboxes).run
                 { _ in }
-                #expect(losses.map(\.rows) == [2])
+                #expect(found.losses.map(\.rows) == [2])
                 let report = try await BringBack(
                     from: .sandbox("main"),
                     database: "postgres",
-                    try #require(losses.last),
+                    try #require(found.losses.last),
                     sandboxes
                 ).run(merges: false) { _ in }
                 #expect(report.tables.map(\.now) == [2])

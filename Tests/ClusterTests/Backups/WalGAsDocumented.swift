@@ -7,7 +7,7 @@ let walGAsDocumented = #"""
     import datetime, json, os, re, shutil, subprocess, sys, tarfile
 
     settings = json.load(open(sys.argv[2]))
-    command, words = sys.argv[3], sys.argv[4:]
+    command, words = sys.argv[3], [word for word in sys.argv[4:] if word != "--target-storage=default"]
     bases = settings["WALG_FILE_PREFIX"] + "/basebackups_005"
     log = settings["WALG_FILE_PREFIX"] + "/wal_005"
     sentinel = "%s/%s_backup_stop_sentinel.json"
@@ -63,7 +63,8 @@ let walGAsDocumented = #"""
         data, name = words[-2:]
         if os.path.exists(data) and os.listdir(data):
             sys.exit("ERROR: Directory %s for delta base must be empty" % data)
-        places = json.load(open(words[1] if words[0] == "--restore-spec" else sentinel % (bases, name)))
+        spec = [word.split("=", 1)[1] for word in words if word.startswith("--restore-spec=")]
+        places = json.load(open(spec[0] if spec else sentinel % (bases, name)))
         places = places.get("Spec", places)
         with tarfile.open("%s/%s/base.tar" % (bases, name)) as base:
             base.extractall(data)
@@ -77,10 +78,12 @@ let walGAsDocumented = #"""
                 files.extractall(places[space]["loc"])
 
     elif command == "wal-fetch":
+        print("INFO: what is printed is for people")
         if not os.path.exists(log + "/" + words[0]):
             print("ERROR: Archive '%s' does not exist." % words[0], file=sys.stderr)
             sys.exit(74)
-        shutil.copyfile(log + "/" + words[0], words[1])
+        with open(words[1], "xb") as target:
+            shutil.copyfileobj(open(log + "/" + words[0], "rb"), target)
 
     else:
         sys.exit("ERROR: unknown command %s" % command)

@@ -116,7 +116,12 @@ public struct PgBackRest: BackupArchive, Hashable {
                 "restore",
             ]
         )
-        let words = options + ["--pg1-path=\(place.data)", "--log-level-file=off", "--no-archive-async", "archive-get"]
+        let words =
+            options + [
+                "--pg1-path=\(place.data)", "--log-level-file=off", "--log-level-console=off",
+                "--log-level-stderr=warn",
+                "--no-archive-async", "archive-get",
+            ]
         // It ends with 1 when there is no such segment, and with more for what has failed.
         try await LogFetcher(place: place).write(
             "pgbackrest \(words.map { ShellWord($0).quoted }.joined(separator: " ")) \"$1\" \"$2\"; status=$?",

@@ -48,7 +48,8 @@ public struct WalG: BackupArchive, Hashable {
     }
 
     func list() async throws -> [Backup] {
-        let listed = try JSONDecoder().decode([Listed]?.self, from: try await ask("backup-list", "--detail", "--json"))
+        let text = try await ask("backup-list", "--detail", "--json", Self.storage)
+        let listed = try JSONDecoder().decode([Listed]?.self, from: text)
         return try (listed ?? []).map { one in
             // A name begins with base_ and the segment in which the backup does, which begins with the timeline.
             guard let timeline = Int(one.name.dropFirst("base_".count).prefix(8), radix: 16),
@@ -76,6 +77,9 @@ public struct WalG: BackupArchive, Hashable {
         return try? Date(String(seconds), strategy: .iso8601).addingTimeInterval(1)
     }
 
+    /// With failover storages it leaves out those that it cannot reach, and says of what is in them that there is none.
+    private static let storage = "--target-storage=default"
+
     private func ask(_ arguments: String...) async throws -> Data {
         Data(try await run(arguments).utf8)
     }
@@ -96,16 +100,16 @@ public struct WalG: BackupArchive, Hashable {
         let spaces = try await tablespaces(of: backup)
         try await place.write(Self.places(of: spaces, in: place), to: "places.json")
         // Without the option tablespaces would go where they are on the machine of the source.
-        _ = try await run(["backup-fetch", "--restore-spec", place.path + "/places.json", place.data, backup.name])
+        let spec = "--restore-spec=\(place.path)/places.json"
+        _ = try await run(["backup-fetch", Self.storage, spec, place.data, backup.name])
         try await settle(place)
-        // Segments that it fetches ahead would be written by programs that outlive the server. It ends with 74 when there is
-        // none, and with 1 for what has failed.
-        let words = [program, "--config", configuration, "wal-fetch"].map { ShellWord($0).quoted }.joined(
-            separator: " "
-        )
+        // Segments that it fetches ahead would be written by programs that outlive the server, into a folder that its configuration may
+        // name. It ends with 74 when there is none, and with 1 for what has failed.
+        let words = [program, "--config", configuration, "wal-fetch", Self.storage].map { ShellWord($0).quoted }
+            .joined(separator: " ")
         try await LogFetcher(place: place).write(
             """
-            WALG_DOWNLOAD_CONCURRENCY=1 \(words) "$1" "$2"
+            WALG_DOWNLOAD_CONCURRENCY=1 WALG_PREFETCH_DIR="$3" \(words) "$1" "$2"
             status=$?
             case $status in 74) status=1 ;; 1) status=255 ;; esac
             """,
