@@ -11,7 +11,7 @@ private import CLibPQ
     public let affected: Int
 
     /// The command's tag, such as `COMMIT` or `INSERT 0 1`.
-    let tag: String
+    public let tag: String
 
     init(taking result: OpaquePointer) {
         unsafe self.result = result

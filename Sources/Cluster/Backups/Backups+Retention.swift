@@ -18,8 +18,8 @@ extension Backups {
         backups: [Backup], segments: Int
     ) {
         precondition(count > 0, "The log without a backup restores nothing.")
-        return try await sandboxes.locked(name) {
-            try await withLog(of: name, removing: !rehearses) {
+        return try await withLog(of: name, removing: !rehearses) {
+            try await sandboxes.locked(name) {
                 try await pruneAlone(name, keeping: count, rehearses: rehearses)
             }
         }
@@ -52,8 +52,10 @@ extension Backups {
     /// Runs `body` while log of a server is read, or with `removing` while nobody else does.
     func withLog<Result>(of name: String, removing: Bool, _ body: () async throws -> Result) async throws -> Result {
         let busy = PostgresError(
-            "could not remove log of \"\(name)\"",
-            detail: "A restore or a search has been reading it for a minute.",
+            "could not \(removing ? "remove" : "read") the log of \"\(name)\"",
+            detail: removing
+                ? "A restore or a search has been reading it for a minute."
+                : "Another martlet has been removing backups for a minute.",
             hint: "Wait until it has finished, then try again."
         )
         return try await sandboxes.locked(name, file: "\(name).log", shared: !removing, busy: busy, body)

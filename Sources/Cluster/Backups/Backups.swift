@@ -126,30 +126,34 @@ public struct Backups: Sendable {
     ///
     /// - Throws: when there are none, the sandbox still archives its log there, or the server cannot be reached.
     public func remove(of name: String, sourceIsGone: Bool = false) async throws {
-        try await sandboxes.locked(name) {
-            guard areThere(of: name) else {
-                throw PostgresError("there are no backups of sandbox \"\(name)\"")
-            }
-            if let sandbox = sandboxes.list().first(where: { $0.name == name }), isArchiving(sandbox) {
+        try await withLog(of: name, removing: true) {
+            try await sandboxes.locked(name) { try await removeAlone(name, sourceIsGone) }
+        }
+    }
+
+    private func removeAlone(_ name: String, _ sourceIsGone: Bool) async throws {
+        guard areThere(of: name) else {
+            throw PostgresError("there are no backups of sandbox \"\(name)\"")
+        }
+        if let sandbox = sandboxes.list().first(where: { $0.name == name }), isArchiving(sandbox) {
+            throw PostgresError(
+                "sandbox \"\(name)\" archives its log among its backups",
+                hint:
+                    "Remove it first, or switch that off: martlet sandbox start \(name) --set archive_mode=off --set archive_command="
+            )
+        }
+        if let kept = kept(name), !sourceIsGone {
+            do {
+                try await kept.dropSlot()
+            } catch let error as PostgresError {
                 throw PostgresError(
-                    "sandbox \"\(name)\" archives its log among its backups",
-                    hint:
-                        "Remove it first, or switch that off: martlet sandbox start \(name) --set archive_mode=off --set archive_command="
+                    "could not drop the replication slot \"\(kept.slot)\" on \(kept.place.place)",
+                    detail: "\(error.message). It keeps log there until the disk is full.",
+                    hint: "When that server is gone: martlet backup remove \(name) --source-is-gone"
                 )
             }
-            if let kept = kept(name), !sourceIsGone {
-                do {
-                    try await kept.dropSlot()
-                } catch let error as PostgresError {
-                    throw PostgresError(
-                        "could not drop the replication slot \"\(kept.slot)\" on \(kept.place.place)",
-                        detail: "\(error.message). It keeps log there until the disk is full.",
-                        hint: "When that server is gone: martlet backup remove \(name) --source-is-gone"
-                    )
-                }
-            }
-            try ServerDirectory(path: "\(directory)/\(name)").remove()
         }
+        try ServerDirectory(path: "\(directory)/\(name)").remove()
     }
 
     private func take(

@@ -25,8 +25,8 @@ struct LogCommits {
 
     /// The commits that removed files, the first one first.
     private(set) var removals: [FileRemoval] = []
-    /// Where each transaction took its first ACCESS EXCLUSIVE lock, which a standby takes for it until it ends.
-    private(set) var firstLocks: [UInt64: LSN] = [:]
+    /// Where each transaction took its first ACCESS EXCLUSIVE lock on each relation, which a standby takes for it until it ends.
+    private(set) var locks: [UInt64: [UInt32: LSN]] = [:]
     /// Where it ends, at most a segment too far.
     private(set) var end: LSN
     /// When the last transaction in it ended, by the clock of its server.
@@ -55,6 +55,7 @@ struct LogCommits {
         let timelines = try await timelines()
         let count = max(1, window / size)
         var (start, first, timeline) = (backup.start, backup.start.value / size, backup.timeline)
+        var stuck: LSN?
         while true {
             progress(start)
             // A record may go on in the segment behind.
@@ -63,14 +64,22 @@ struct LogCommits {
             timeline = there.timeline
             let own = files.prefix(there.count).map(\.own)
             guard let last = own.last else { throw missing(files[0]) }
-            let inner = try await read(from: start, own[0], last)
-            end = inner ?? LSN((first + UInt64(there.count)) * size)
-            if let inner {
-                try await checkBehind(inner, own.dropFirst(Int(inner.value / size - first) + 1), in: folder)
-            }
+            let next = first + UInt64(there.count)
+            // What an old primary has written behind the place at which it was left belongs to nobody.
+            let limit = timelines.end(of: timeline).flatMap { $0.value < next * size ? $0 : nil }
+            let inner = try await read(from: start, to: limit, own[0], last)
+            end = inner ?? limit ?? LSN(next * size)
             if inner != nil || there.count < files.count {
-                try await checkBehind(inner, first + UInt64(there.count), timelines, timeline)
-                break
+                if let until, end >= until { break }
+                let unread = inner.map { own.dropFirst(Int($0.value / size - first) + 1) } ?? []
+                guard let problem = try await problem(at: inner, unread, behind: next, timelines, timeline) else {
+                    break
+                }
+                // A server that goes on writing may have filled the segment meanwhile.
+                guard end != stuck else { throw problem }
+                stuck = end
+                try await remove(own.dropFirst(Int(min(end.value / size, next - 1) - first)) + ["later"])
+                continue
             }
             first += count
             start = LSN(first * size)
@@ -78,15 +87,9 @@ struct LogCommits {
             try await remove(own.dropLast())
         }
         try await remove([])
-        // What an old primary has written behind the place at which it was left belongs to nobody.
-        cut(at: min(until ?? LSN(.max), timelines.end(of: timeline) ?? LSN(.max)))
-        if let until, end < until { throw missing(wanted(end.value / size, timelines)) }
-    }
-
-    private mutating func cut(at limit: LSN) {
-        removals.removeAll { $0.place >= limit }
-        firstLocks = firstLocks.filter { $0.value < limit }
-        end = min(end, limit)
+        guard let until else { return }
+        guard end >= until else { throw missing(wanted(end.value / size, timelines)) }
+        removals.removeAll { $0.place >= until }
     }
 
     // MARK: Fetching
@@ -127,25 +130,29 @@ struct LogCommits {
         )
     }
 
-    /// Refuses an end, at a record or before a segment that is missing, when there is log in the sixteen segments behind it.
-    private func checkBehind(
-        _ end: LSN?,
-        _ number: UInt64,
+    /// What makes an end none, at a record or else before a segment that is missing: log in the segments that were not read, or in
+    /// one of sixteen behind them.
+    private func problem(
+        at end: LSN?,
+        _ unread: ArraySlice<String>,
+        behind number: UInt64,
         _ timelines: LogTimelines,
         _ timeline: Int
-    ) async throws {
+    ) async throws -> PostgresError? {
+        if let end, let segment = try await firstWithRecords(unread, in: folder) { return damage(at: end, segment) }
         let later = folder + "/later"
         for next in number...number + 16 {
             let wanted = wanted(next, timelines)
             guard try await fetcher.fetch([wanted], to: later, timeline: timeline).count == 1 else { continue }
-            guard let end else { throw missing(self.wanted(number, timelines), butThereIs: wanted.own) }
-            try await checkBehind(end, [wanted.own], in: later)
+            guard let end else { return missing(self.wanted(number, timelines), butThereIs: wanted.own) }
+            if let segment = try await firstWithRecords([wanted.own], in: later) { return damage(at: end, segment) }
         }
+        return nil
     }
 
-    /// Removes segments that were read, or with none the folder.
+    /// Removes what was read, or with no names the folder.
     private func remove(_ names: [String]) async throws {
-        let script = names.isEmpty ? #"rm -rf "$1""# : #"cd "$1" && shift && rm -f -- "$@""#
+        let script = names.isEmpty ? #"rm -rf "$1""# : #"cd "$1" && shift && rm -rf -- "$@""#
         let outcome = try await Program.ofServer(script: script, [folder] + names).run()
         guard outcome.isSuccess else {
             throw PostgresError("could not remove log that was read", detail: outcome.complaint)
@@ -155,20 +162,21 @@ struct LogCommits {
     // MARK: Reading
 
     /// Reads a window; the place of the last record when pg_waldump has stopped inside.
-    private mutating func read(from start: LSN, _ first: String, _ last: String) async throws -> LSN? {
+    private mutating func read(from start: LSN, to limit: LSN?, _ first: String, _ last: String) async throws -> LSN? {
         // Those of the last segment are read again with the next ones.
         let known = removals.last?.place ?? .zero
-        let commits = try await records("Transaction", #"COMMIT.* rels:[^;]*/[0-9]+( |;|$)"#, from: start, first, last)
+        let pattern = #"COMMIT.* rels:[^;]*/[0-9]+( |;|$)"#
+        let commits = try await records("Transaction", pattern, from: start, to: limit, first, last)
         removals += commits.lines.compactMap(Self.removal).filter { $0.place > known }
         lastCommit = commits.last.flatMap(Self.moment) ?? lastCommit
-        for line in try await records("Standby", "desc: LOCK ", from: start, first, last).lines {
+        for line in try await records("Standby", "desc: LOCK ", from: start, to: limit, first, last).lines {
             // …, lsn: 0/01529A38, prev 0/01529A00, desc: LOCK xid 735 db 5 rel 16384
             guard let place = line.firstMatch(of: /lsn: ([0-9A-F]+\/[0-9A-F]+),/).flatMap({ LSN($0.1) }) else {
                 continue
             }
-            for match in line.matches(of: /xid (\d+)\b/) {
-                guard let transaction = UInt64(match.1) else { continue }
-                firstLocks[transaction] = min(firstLocks[transaction] ?? place, place)
+            for match in line.matches(of: /xid (\d+) db \d+ rel (\d+)/) {
+                guard let transaction = UInt64(match.1), let relation = UInt32(match.2) else { continue }
+                locks[transaction, default: [:]][relation] = min(locks[transaction]?[relation] ?? place, place)
             }
         }
         return commits.inner
@@ -179,18 +187,22 @@ struct LogCommits {
         _ manager: String,
         _ pattern: String,
         from start: LSN,
+        to limit: LSN?,
         _ first: String,
         _ last: String
     ) async throws -> (lines: [Substring], last: Substring?, inner: LSN?) {
         let script = #"""
             export LC_ALL=C TZ=UTC
-            "$1" -p "$2" -s "$3" -r "$4" "$5" "$6" 2>"$2/complaint" |
+            "$1" -p "$2" -s "$3" -r "$4" ${8:+-e "$8"} "$5" "$6" 2>"$2/complaint" |
                 sed -nE "s/; inval msgs: .*//; \,$7,p; /desc: (COMMIT|ABORT)/h; \${x;s/^/last: /p}"
             cat "$2/complaint" >&2
             """#
         let outcome = try await Program.ofServer(
             script: script,
-            [try binaries.program("pg_waldump"), folder, "\(start)", manager, first, last, pattern],
+            [
+                try binaries.program("pg_waldump"), folder, "\(start)", manager, first, last, pattern,
+                limit.map { "\($0)" } ?? "",
+            ],
             environment: binaries.serverEnvironment
         ).run()
         try Task.checkCancellation()
@@ -213,8 +225,8 @@ struct LogCommits {
         return start
     }
 
-    /// Refuses records behind the place at which reading has ended.
-    private func checkBehind(_ end: LSN, _ segments: ArraySlice<String>, in folder: String) async throws {
+    /// The first of some segments that has records at its own place; those of a server's own folder may be old ones under new names.
+    private func firstWithRecords(_ segments: ArraySlice<String>, in folder: String) async throws -> String? {
         let script = #"""
             program=$1 folder=$2
             shift 2
@@ -228,13 +240,15 @@ struct LogCommits {
             environment: binaries.serverEnvironment
         ).run()
         try Task.checkCancellation()
-        guard outcome.output.isEmpty else {
-            throw PostgresError(
-                "the log since backup \(backup.name) is damaged",
-                detail: "It cannot be read behind \(end), and segment \(outcome.output) has records.",
-                hint: "What was lost behind that place cannot be found."
-            )
-        }
+        return outcome.output.isEmpty ? nil : outcome.output
+    }
+
+    private func damage(at end: LSN, _ segment: String) -> PostgresError {
+        PostgresError(
+            "the log since backup \(backup.name) is damaged",
+            detail: "It cannot be read behind \(end), and segment \(segment) has records.",
+            hint: "What was lost behind that place cannot be found."
+        )
     }
 
     private static func moment(_ line: some StringProtocol) -> Date? {
@@ -246,13 +260,14 @@ struct LogCommits {
     /// Reads `…, tx: 735, lsn: 0/01529A38, prev 0/01529A00, desc: COMMIT 2026-11-23 03:00:11.123456 UTC; rels: base/5/16384 …; …`.
     static func removal(_ line: some StringProtocol) -> FileRemoval? {
         let form =
-            /tx:\s*(\d+), lsn: ([0-9A-F]+\/[0-9A-F]+),.* desc: COMMIT\S*(?: \d+:)? (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC;.*?\brels: ([^;]*)/
-        guard let match = String(line).firstMatch(of: form), let transaction = UInt64(match.1),
+            /tx:\s*(\d+), lsn: ([0-9A-F]+\/[0-9A-F]+),.* desc: COMMIT\S*(?: (\d+):)? (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC;.*?\brels: ([^;]*)/
+        // One that was prepared is named behind COMMIT_PREPARED only.
+        guard let match = String(line).firstMatch(of: form), let transaction = UInt64(match.3 ?? match.1),
             let place = LSN(match.2),
-            let at = RestoreTarget.date(String(match.3) + "+00")
+            let at = RestoreTarget.date(String(match.4) + "+00")
         else { return nil }
         // Those of temporary tables have the number of a session in their names.
-        let files = match.4.split(separator: " ").filter { $0.firstMatch(of: /\/t\d+_/) == nil }.map(String.init)
+        let files = match.5.split(separator: " ").filter { $0.firstMatch(of: /\/t\d+_/) == nil }.map(String.init)
         guard !files.isEmpty else { return nil }
         let parts = String(line).firstMatch(of: /; subxacts: ([0-9 ]+)/).map { $0.1.split(separator: " ") } ?? []
         return FileRemoval(

@@ -71,6 +71,8 @@ public struct LossSearch: Sendable {
     /// What a table was at a moment.
     private struct Sighting: Equatable {
         let oid: UInt32
+        /// It and its partitions.
+        let relations: Set<UInt32>
         let name: QualifiedName
         let files: Set<String>
         /// With those of tables that inherit from it.
@@ -97,8 +99,8 @@ public struct LossSearch: Sendable {
             var report = LossReport(since: all[0].ended)
             do {
                 try await archive.archivePresent()
-            } catch let error as PostgresError where error.isConnectionLoss {
-                report.gap = "the server cannot be reached: \(error.line)"
+            } catch let error as PostgresError {
+                report.gap = "the newest log could not be fetched: \(error.line)"
             }
             return try await search(all, report, progress)
         }
@@ -113,32 +115,41 @@ public struct LossSearch: Sendable {
         var (newer, isKnown): (Found?, Bool) = (nil, false)
         var failure: PostgresError?
         for backup in all.reversed() {
+            // After an upgrade to another major version the places of the log are others.
+            if let newer, (backup.system, backup.major) != (newer.backup.system, newer.backup.major) { break }
             let found: Found
             do {
                 found = try await search(from: backup, until: newer?.backup.stop, progress)
             } catch let error as PostgresError where Restore.isAnotherWay(error) {
                 // The server was set back behind this one; an earlier one may lie on the way to the present.
-                failure = failure ?? error
+                failure = error
                 continue
+            } catch let error as PostgresError where newer != nil {
+                report.gap = "before \(RestoreTarget.time(report.since).title): \(error.line)"
+                failure = error
+                break
             }
             if newer == nil { report.until = found.lastCommit }
             report.gap = found.gap ?? report.gap
-            (report.since, report.losses) = (backup.ended, found.losses)
-            if !found.losses.isEmpty { return report }
-            if let gap = found.gap { throw PostgresError("could not look at all of the log", detail: gap) }
-            // What is there now may have been made after an earlier one was lost.
+            report.since = backup.ended
+            report.losses = found.losses + report.losses
+            if let gap = found.gap, report.losses.isEmpty {
+                throw PostgresError("could not look at all of the log", detail: gap)
+            }
             isKnown = isKnown || found.wasSeen
             let isSame = found.first != nil && found.first == newer?.first
-            if isSame, earliest.map({ backup.ended <= $0 }) ?? true { return report }
             newer = found
+            // What is there now may have been made after an earlier one was lost, and what was lost empty been emptied before.
+            let isEnough = report.losses.isEmpty ? isSame : report.losses.contains { $0.rows > 0 }
+            if earliest.map({ backup.ended <= $0 }) ?? isEnough { return report }
         }
         if isKnown { return report }
-        throw failure
-            ?? PostgresError(
-                "no backup of \(archive.title) knows table \"\(table)\" in database \"\(database)\"",
-                detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
-                hint: "Write the name as in SQL, with its schema; --database names another database."
-            )
+        if let failure, report.gap != nil || newer == nil { throw failure }
+        throw PostgresError(
+            "no backup of \(archive.title) knows table \"\(table)\" in database \"\(database)\"",
+            detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
+            hint: "Write the name as in SQL, with its schema; --database names another database."
+        )
     }
 
     /// What there is behind a backup.
@@ -193,14 +204,15 @@ public struct LossSearch: Sendable {
             // Of a table that is there only its own files matter; one that is not there may come with any transaction.
             if let known, known.files.isDisjoint(with: removal.files) { continue }
             progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
-            // From its lock on nobody could change the table, nor can anybody read it on a standby.
-            let first = removal.transactions.compactMap { log.firstLocks[$0] }.min() ?? removal.place
-            let quiet = min(removal.place, first)
-            if quiet > reached {
-                try await server.replay(to: quiet, inclusive: false)
-                reached = quiet
+            var before: Sighting?
+            for quiet in Self.quietPlaces(before: removal, of: known, log) where before == nil {
+                if quiet > reached {
+                    try await server.replay(to: quiet, inclusive: false)
+                    reached = quiet
+                }
+                before = try await look(server)
             }
-            guard let before = try await look(server) else { continue }
+            guard let before else { continue }
             found.wasSeen = true
             known = before
             guard !before.files.isDisjoint(with: removal.files) else { continue }
@@ -224,6 +236,21 @@ public struct LossSearch: Sendable {
         }
     }
 
+    /// Where a table can be looked at for the last time before a transaction that may have taken it.
+    ///
+    /// From its lock on nobody can change the table, nor can anybody read it on a standby. Of a table that is not known yet it may be
+    /// any of the transaction's locks.
+    private static func quietPlaces(before removal: FileRemoval, of known: Sighting?, _ log: LogCommits) -> [LSN] {
+        let locks = removal.transactions.compactMap { log.locks[$0] }
+        let all = locks.flatMap(\.values).filter { $0 < removal.place }.sorted()
+        if let known {
+            let own = locks.flatMap { $0.filter { known.relations.contains($0.key) }.values }.min()
+            return [min(own ?? all.first ?? removal.place, removal.place)]
+        }
+        // Each costs a start of the server.
+        return all.isEmpty ? [removal.place] : Array(all.prefix(20))
+    }
+
     private static func kind(_ before: Sighting, _ after: Sighting?) -> TableLoss.Kind? {
         // Another one may have been made in the same transaction.
         guard let after, after.oid == before.oid else { return .dropped }
@@ -241,13 +268,13 @@ public struct LossSearch: Sendable {
                     let oid = try session.query("SELECT to_regclass($1)::oid AS oid", table).first?
                         .optional("oid", as: UInt32.self)
                 else { return nil }
-                let files = try session.query(
+                let parts = try session.query(
                     """
-                    SELECT pg_relation_filepath(relid) AS file FROM pg_partition_tree($1::oid::regclass) WHERE isleaf
-                    UNION SELECT pg_relation_filepath($1::oid::regclass)
+                    SELECT relid::oid, pg_relation_filepath(relid) AS file FROM pg_partition_tree($1::oid::regclass)
+                    UNION SELECT $1::oid, pg_relation_filepath($1::oid::regclass)
                     """,
                     oid
-                ).compactMap { row throws(PostgresError) in try row.optional("file", as: String.self) }
+                )
                 guard
                     let row = try session.query(
                         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
@@ -264,8 +291,11 @@ public struct LossSearch: Sendable {
                 ).first
                 return Sighting(
                     oid: oid,
+                    relations: Set(try parts.map { row throws(PostgresError) in try row("relid", as: UInt32.self) }),
                     name: name,
-                    files: Set(files),
+                    files: Set(
+                        try parts.compactMap { row throws(PostgresError) in try row.optional("file", as: String.self) }
+                    ),
                     rows: try count?("rows") ?? 0,
                     ownRows: try count?("own") ?? 0
                 )

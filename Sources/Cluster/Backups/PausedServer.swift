@@ -39,24 +39,30 @@ final class PausedServer {
         let logStart = place.logSize
         do {
             try await sandboxes.launch(place, record, within: Sandboxes.replayLimit, keepsRecord: false)
+            try await waitForPause()
         } catch let error as PostgresError {
-            throw Restore.known(in: place.logTail(lines: 400, from: logStart)) ?? error
+            // A recovery that fails ends the server, and with it our session.
+            let end = ContinuousClock.now + .seconds(10)
+            while error.isConnectionLoss, Sandbox.isRunning(place), ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            if let known = Restore.known(in: place.logTail(lines: 400, from: logStart)) { throw known }
+            throw Sandbox.isRunning(place) ? error : place.failure("could not replay the log", logFrom: logStart)
         }
+        // It pauses by itself, too, when it has too few places for what its source had.
+        guard place.logTail(lines: 400, from: logStart).contains("recovery stopping") else {
+            throw Restore.tooFewPlaces(URL(filePath: place.path).lastPathComponent)
+        }
+    }
+
+    private func waitForPause() async throws {
         try await withNeutralConnection(to: connection(to: "template1"), application: "martlet restore") { session in
             while try session.query("SELECT pg_get_wal_replay_pause_state() = 'paused' AS paused").first?(
                 "paused",
                 as: Bool.self
             ) != true {
-                guard Sandbox.isRunning(place) else {
-                    throw Restore.known(in: place.logTail(lines: 400, from: logStart))
-                        ?? place.failure("could not replay the log", logFrom: logStart)
-                }
                 try await Task.sleep(for: .milliseconds(20))
             }
-        }
-        // It pauses by itself, too, when it has too few places for what its source had.
-        guard place.logTail(lines: 400, from: logStart).contains("recovery stopping") else {
-            throw Restore.tooFewPlaces(URL(filePath: place.path).lastPathComponent)
         }
     }
 }

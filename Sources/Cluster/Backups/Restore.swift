@@ -60,11 +60,11 @@ public struct Restore: Sendable {
                 report.gap = gap
                 return report
             } catch let error as PostgresError where error.message.hasPrefix(Self.notReached) {
-                failure = failure ?? error
+                failure = failure.flatMap { Self.isAnotherWay($0) ? nil : $0 } ?? error
                 guard target.mayBeBefore(backup) else { break }
-            } catch let error as PostgresError where Self.isAnotherWay(error) {
-                // An earlier one may lie on the way to the present.
-                failure = failure ?? error
+            } catch let error as PostgresError where Self.isAnotherWay(error) && target == .latest {
+                // An earlier one may lie on the way to the present; a moment would be another one there.
+                failure = error
             }
         }
         throw failure ?? PostgresError("could not restore \(archive.title)")

@@ -21,12 +21,25 @@ struct EnvironmentOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Act on this database instead; it counts as protected.", valueName: "connection"))
     var connection: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Act on a database of this sandbox instead: shop is its database postgres, shop/app another one.",
+            valueName: "sandbox"
+        )
+    )
+    var sandbox: String?
+
     func validate() throws {
         if let word, let env, word != env {
             throw ValidationError("Both \"\(word)\" and --env \(env) are given; choose one environment.")
         }
-        if connection != nil, word ?? env ?? config != nil {
-            throw ValidationError("--connection names a database by itself; give no environment besides.")
+        if connection ?? sandbox != nil, word ?? env ?? config != nil {
+            throw ValidationError(
+                "--connection and --sandbox name a database by themselves; give no environment besides."
+            )
+        }
+        guard connection == nil || sandbox == nil else {
+            throw ValidationError("--connection and --sandbox both name a database; choose one.")
         }
     }
 
@@ -42,6 +55,12 @@ struct EnvironmentOptions: ParsableArguments {
             let place = try Environment.connection(connection, or: "", option: "--connection")
             return NamedEnvironment(name: "this database", place: place, isProtected: true)
         }
+        if let sandbox {
+            let parts = sandbox.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let place = ConnectionString(settings: ["dbname": parts.count > 1 ? parts[1] : "postgres"])
+            return try NamedEnvironment(name: "here", place: place, sandbox: parts[0], isProtected: false)
+                .onItsSandbox()
+        }
         let name = word ?? env ?? "dev"
         if let file = try EnvironmentFile.find(config) { return try file.environment(name) }
         throw PostgresError(
@@ -51,7 +70,7 @@ struct EnvironmentOptions: ParsableArguments {
                 environments:
                   \(name):
                     connection: postgresql://user@localhost/database
-                or name a database with --connection.
+                or name a database with --connection or --sandbox.
                 """
         )
     }

@@ -78,12 +78,31 @@ struct QueryCommand: Command {
         let place = try await environment.connection()
         return try await withConnection(to: place, application: "martlet query") { connection in
             // Each row of a table may be long, and a question may be asked of a server that is far away.
-            try await connection.transaction(write ? "BEGIN" : "BEGIN READ ONLY") {
-                try print(JSONQuery(sql), sql, connection, output)
+            do {
+                try await connection.transaction(write ? "BEGIN" : "BEGIN READ ONLY") {
+                    try print(JSONQuery(sql), sql, connection, output)
+                }
+            } catch let error as PostgresError {
+                throw Self.explain(error)
             }
             for notice in connection.takeNotices() { output.talk(notice) }
             return .done
         }
+    }
+
+    /// Tells what to do where the server's words are about our own statement.
+    private static func explain(_ error: PostgresError) -> PostgresError {
+        let hint: String? =
+            switch error.sqlState {
+            case "25006": "To let the statement write: --write"
+            case "42601" where error.message.contains("multiple commands"):
+                "Give one statement; martlet db schema --file FILE runs many."
+            case "0A000" where error.message.contains("martlet_rows"):
+                "It was not run, as it returns no rows: add RETURNING, or leave the form of the output away."
+            default: nil
+            }
+        guard let hint, error.hint == nil else { return error }
+        return PostgresError(error.message, detail: error.detail, hint: hint, sqlState: error.sqlState)
     }
 
     private func text() throws -> String {
@@ -122,9 +141,8 @@ struct QueryCommand: Command {
 
     private func printArray(_ sql: SQL, _ connection: Connection, _ output: Output) throws(PostgresError) {
         var isFirst = true
-        try output.bytes(Array("[".utf8))
         try RowPages(sql, parameters, writes: write, on: connection).forEach { rows throws(PostgresError) in
-            var page = ""
+            var page = isFirst ? "[" : ""
             for row in rows {
                 page += (isFirst ? "\n" : ",\n") + (row.text(0) ?? "null")
                 isFirst = false
@@ -154,9 +172,10 @@ struct QueryCommand: Command {
 
     private func printTable(_ sql: SQL, _ connection: Connection, _ output: Output) throws(PostgresError) {
         let limit = 1000
-        var (table, count): (TextTable?, Int) = (nil, 0)
+        var (table, count, tag): (TextTable?, Int, String?) = (nil, 0, nil)
         try RowPages(sql, parameters, writes: write, on: connection).forEach(atMost: limit + 1) {
             rows throws(PostgresError) in
+            if rows.columns.isEmpty { tag = rows.tag }
             if table == nil, !rows.columns.isEmpty { table = TextTable(rows.columns.map(Layout.plain)) }
             for row in rows {
                 count += 1
@@ -165,6 +184,7 @@ struct QueryCommand: Command {
             }
         }
         if let table { output.result(table.text) }
+        if let tag { return output.talk(tag) }
         output.talk(
             count > limit
                 ? "the first \(limit) rows; --csv and --json give all" : count == 1 ? "1 row" : "\(count) rows"

@@ -30,10 +30,12 @@ struct WorkloadCommand: Command {
     @Option(help: ArgumentHelp("What is done.", valueName: "shop|orders|pgbench|file"))
     var profile: String
 
-    @Option(help: ArgumentHelp("Work on this sandbox, and read from its replica when it has one.", valueName: "name"))
-    var sandbox: String?
-
-    @Option(help: ArgumentHelp("Where readers read.", valueName: "connection"))
+    @Option(
+        help: ArgumentHelp(
+            "Where readers read (default: the replica of a sandbox, or where writers write).",
+            valueName: "connection"
+        )
+    )
     var readFrom: String?
 
     @Option(help: "How many clients write.")
@@ -66,9 +68,6 @@ struct WorkloadCommand: Command {
         }
         for number in [rate, readRate, duration].compactMap(\.self) where !(number > 0 && number <= 1e9) {
             throw ValidationError("--rate, --read-rate and --duration are greater than 0, and 1000000000 at most.")
-        }
-        if sandbox != nil, environment.word ?? environment.env ?? environment.config ?? environment.connection != nil {
-            throw ValidationError("--sandbox names a server by itself; give no environment besides.")
         }
     }
 
@@ -139,22 +138,13 @@ struct WorkloadCommand: Command {
 
     private func places(_ output: Output) async throws -> (ConnectionString, ConnectionString?) {
         let given = try readFrom.map { try Environment.connection($0, or: "", option: "--read-from") }
-        guard let sandbox else {
-            let environment = try environment.choose(output)
-            try confirmation.ask(for: environment, to: "work on", output)
-            return (try await environment.connection(), given)
-        }
-        let sandboxes = Sandboxes()
-        let found = try sandboxes.find(sandbox)
-        guard found.status == .running, let place = found.connection() else {
-            throw PostgresError(
-                "sandbox \"\(sandbox)\" is not running",
-                hint: "Start it: martlet sandbox start \(sandbox)"
-            )
-        }
-        let replica = sandboxes.list().first { $0.replicated == sandbox && $0.status == .running }
-        output.talk("\(output.styled("sandbox \(sandbox)", .green)): \(place.place)")
-        return (place, given ?? replica?.connection())
+        let environment = try environment.choose(output)
+        try confirmation.ask(for: environment, to: "work on", output)
+        let place = try await environment.connection()
+        guard given == nil, let sandbox = environment.sandbox else { return (place, given) }
+        let replica = Sandboxes().list().first { $0.replicated == sandbox && $0.status == .running }
+        if let replica { output.talk("readers read from its replica, sandbox \(replica.name)") }
+        return (place, replica?.connection(to: place["dbname"] ?? "postgres"))
     }
 
     private func profile(_ place: ConnectionString) async throws -> WorkloadProfile {

@@ -56,6 +56,7 @@ struct WorkCommand: Command {
                     var painter = WorkPainter(output: output, endpoints: endpoints, progress: progress)
                     return { width in painter.lines(state.withLock(\.self), width: width) }
                 },
+                leaves: true,
                 while: { try await run.run() }
             )
             output.result(prose: Self.farewell(outcome, progress.total))

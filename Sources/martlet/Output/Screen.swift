@@ -44,9 +44,12 @@ final class Screen: Sendable {
         }
     }
 
-    /// Leaves the block where it is; what comes stands below.
-    func end() {
-        shown.withLock { $0 = [] }
+    /// Leaves the block where it is, so that what comes stands below, or with `erases` takes it away.
+    func end(erases: Bool = false) {
+        shown.withLock { shown in
+            if erases, let size = Size.of(STDERR_FILENO) { Self.write(Self.erase(shown, on: size)) }
+            shown = []
+        }
     }
 
     /// What a terminal must get so that `lines` stand where `last` stood.

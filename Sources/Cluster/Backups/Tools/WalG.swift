@@ -48,6 +48,7 @@ public struct WalG: BackupArchive, Hashable {
     }
 
     func list() async throws -> [Backup] {
+        try await refuseFailover()
         let text = try await ask("backup-list", "--detail", "--json", Self.storage)
         let listed = try JSONDecoder().decode([Listed]?.self, from: text)
         return try (listed ?? []).map { one in
@@ -77,8 +78,19 @@ public struct WalG: BackupArchive, Hashable {
         return try? Date(String(seconds), strategy: .iso8601).addingTimeInterval(1)
     }
 
-    /// With failover storages it leaves out those that it cannot reach, and says of what is in them that there is none.
+    /// With failover storages wal-g leaves out those that it cannot reach, and says of what is in them that there is none.
     private static let storage = "--target-storage=default"
+
+    /// Refuses a storage of which a part may be elsewhere: a segment there would be taken for the end of the log.
+    private func refuseFailover() async throws {
+        let script = #"grep -q FAILOVER_STORAGES "$1""#
+        guard try await Program.ofServer(script: script, [configuration]).run().isSuccess else { return }
+        throw PostgresError(
+            "cannot restore from WAL-G with failover storages",
+            detail: "File \"\(configuration)\" has some; log that is in one of them would not be found.",
+            hint: "Bring it to the default storage (wal-g st transfer), and name a file without them."
+        )
+    }
 
     private func ask(_ arguments: String...) async throws -> Data {
         Data(try await run(arguments).utf8)
