@@ -49,7 +49,7 @@ extension Connection {
         let writer = CopyWriter(connection: self)
         unsafe PQsetnonblocking(handle, 1)
         do throws(PostgresError) {
-            defer { unsafe PQsetnonblocking(handle, 0) }
+            defer { setBlocking() }
             try body(writer)
             try writer.flush()
         } catch {
@@ -92,6 +92,16 @@ extension Connection {
                 }
             }
             try progress(rows, bytes)
+        }
+    }
+
+    /// Sends what is left, and lets libpq block again.
+    ///
+    /// It does not while something is left to send; it would then read the answer while it sends, and wait for another one for ever.
+    private func setBlocking() {
+        while unsafe PQsetnonblocking(handle, 0) != 0, unsafe PQstatus(handle) == CONNECTION_OK {
+            var socket = unsafe pollfd(fd: PQsocket(handle), events: Int16(POLLOUT | POLLIN), revents: 0)
+            _ = unsafe poll(&socket, 1, 1000)
         }
     }
 

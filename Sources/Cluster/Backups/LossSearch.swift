@@ -239,7 +239,7 @@ public struct LossSearch: Sendable {
     /// Where a table can be looked at for the last time before a transaction that may have taken it.
     ///
     /// From its lock on nobody can change the table, nor can anybody read it on a standby. Of a table that is not known yet it may be
-    /// any of the transaction's locks.
+    /// any of the transaction's locks; each costs a start of the server, so those of one statement count as one.
     private static func quietPlaces(before removal: FileRemoval, of known: Sighting?, _ log: LogCommits) -> [LSN] {
         let locks = removal.transactions.compactMap { log.locks[$0] }
         let all = locks.flatMap(\.values).filter { $0 < removal.place }.sorted()
@@ -247,8 +247,9 @@ public struct LossSearch: Sendable {
             let own = locks.flatMap { $0.filter { known.relations.contains($0.key) }.values }.min()
             return [min(own ?? all.first ?? removal.place, removal.place)]
         }
-        // Each costs a start of the server.
-        return all.isEmpty ? [removal.place] : Array(all.prefix(20))
+        var places: [LSN] = []
+        for place in all where place.bytes(since: places.last ?? .zero) > 65_536 { places.append(place) }
+        return places.isEmpty ? [removal.place] : Array(places.prefix(20))
     }
 
     private static func kind(_ before: Sighting, _ after: Sighting?) -> TableLoss.Kind? {

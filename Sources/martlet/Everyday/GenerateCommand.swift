@@ -121,8 +121,14 @@ struct GenerateCommand: Command {
     ) async throws {
         let view = RowsView()
         view.begin("\(table.name)", whole: wish.rows)
-        let rows = try await LiveView(output: output).show({ { _ in [view.line] } }) {
-            try await GeneratedRows.copy(into: table, wish, at: place) { rows in view.note(rows: rows, done: rows) }
+        let rows: Int
+        do {
+            rows = try await LiveView(output: output).show({ { _ in [view.line] } }) {
+                try await GeneratedRows.copy(into: table, wish, at: place) { rows in view.note(rows: rows, done: rows) }
+            }
+        } catch {
+            guard Task.isCancelled else { throw error }
+            throw Interrupted(cause: CancellationError(), text: "stopped; no row was added to table \(table.name)")
         }
         output.result("\(table.name): \(Quantity.of(rows, "row")) in \(Painter.elapsed(view.seconds))")
     }

@@ -101,6 +101,10 @@ struct LoadCommand: Command {
                 }
             }
         } catch {
+            if Task.isCancelled {
+                try aside.remove()
+                throw Interrupted(cause: CancellationError(), text: "stopped; nothing was loaded")
+            }
             if aside.count > 0 { output.talk(prose: "refused rows are in \(aside.path)") }
             throw error
         }

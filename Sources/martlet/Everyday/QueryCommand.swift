@@ -92,6 +92,12 @@ struct QueryCommand: Command {
 
     /// Tells what to do where the server's words are about our own statement.
     private static func explain(_ error: PostgresError) -> PostgresError {
+        if error.message == "cannot copy rows with a plain query" {
+            return PostgresError(
+                "COPY has no rows to print",
+                hint: "--csv prints those of a SELECT; martlet load reads files; martlet db connect opens psql."
+            )
+        }
         let hint: String? =
             switch error.sqlState {
             case "25006": "To let the statement write: --write"

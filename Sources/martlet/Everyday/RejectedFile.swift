@@ -16,6 +16,16 @@ final class RejectedFile: Sendable {
     /// How many rows are in it.
     var count: Int { state.withLock(\.count) }
 
+    /// Removes it, when a row has made it.
+    func remove() throws {
+        try state.withLock { state in
+            guard let file = state.file else { return }
+            try file.close()
+            try FileManager.default.removeItem(atPath: path)
+            state = (nil, 0)
+        }
+    }
+
     /// Adds a row.
     ///
     /// - Throws: when it cannot be written.

@@ -97,7 +97,7 @@ struct CloneCreate: Command {
             if !masks.urls.isEmpty { try await masks.run(in: connection) { output.talk($0) } }
         }
         if let ttl { try await Expiry.remind(after: ttl.seconds) }
-        let end = wish.expires.map { ", until \($0.formatted(date: .abbreviated, time: .shortened))" } ?? ""
+        let end = wish.expires.map { ", until \(Expiry.text($0))" } ?? ""
         output.talk(
             prose:
                 "clone \"\(name)\" of \(source.title) is ready after \(Painter.elapsed(began.duration(to: .now) / .seconds(1)))\(end)"
@@ -198,7 +198,7 @@ struct CloneList: Command {
         }
         var table = TextTable(["NAME", "OF", "BY", "STATUS", "UNTIL", "CONNECTION"])
         for clone in clones {
-            let end = clone.origin?.expires?.formatted(date: .abbreviated, time: .shortened) ?? "-"
+            let end = clone.origin?.expires.map(Expiry.text) ?? "-"
             table.add([
                 clone.name, clone.origin?.source ?? "-", clone.origin?.provider ?? "-", clone.status.rawValue, end,
                 clone.uri() ?? "-",

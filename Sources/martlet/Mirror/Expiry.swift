@@ -7,6 +7,15 @@ import Postgres
 /// A shell sleeps that long, and then runs martlet, which removes what has expired. When the machine was restarted meanwhile
 /// nobody sleeps any more: then the next command that looks at clones removes it.
 enum Expiry {
+    /// A moment in local time, to the second: `2026-11-23 10:37:00`.
+    static func text(_ date: Date) -> String {
+        date.formatted(
+            Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .current).year().month().day().time(
+                includingFractionalSeconds: false
+            )
+        )
+    }
+
     /// Sees to it that martlet looks for what has expired in so many seconds.
     static func remind(after seconds: Double) async throws {
         let script =
