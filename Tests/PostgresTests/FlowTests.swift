@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import Postgres
 import TestSupport
@@ -150,6 +151,41 @@ struct FlowTests {
                 #expect(read < 50_000_000)
                 try source.execute("SELECT 1")
                 try sink.execute("SELECT 1")
+            }
+        }
+    }
+
+    /// The server tells its error, is busy with removing files, and only then takes what is left to send.
+    @Test(.timeLimit(.minutes(3)))
+    func `a COPY that is refused with rows still to be sent ends, and the session goes on`() async throws {
+        try await withServer(ServerConfiguration()) { server in
+            try await withConnection(to: server.connection()) { connection in
+                try connection.execute(
+                    """
+                    CREATE TABLE t (v text);
+                    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN PERFORM pg_sleep(0.01); RAISE EXCEPTION 'no'; END $$;
+                    CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuse()
+                    """
+                )
+                for length in [99, 999, 20_000, 120_000] {
+                    let line = [UInt8](repeating: UInt8(ascii: "x"), count: length) + [UInt8(ascii: "\n")]
+                    for tables in [0, 20, 100] {
+                        try connection.execute(
+                            """
+                            BEGIN;
+                            DO $$ BEGIN FOR i IN 1..\(SQL(trusting: String(tables))) LOOP EXECUTE format('CREATE TABLE u%s (a int)', i); END LOOP; END $$
+                            """
+                        )
+                        let error = #expect(throws: PostgresError.self) {
+                            try connection.copyIn("COPY t FROM STDIN") { writer throws(PostgresError) in
+                                for _ in 0..<(10_000_000 / length) { try writer.write(line) }
+                            }
+                        }
+                        #expect(error?.sqlState == "P0001")
+                        try connection.execute("ROLLBACK")
+                    }
+                }
             }
         }
     }
