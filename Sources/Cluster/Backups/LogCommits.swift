@@ -58,6 +58,7 @@ struct LogCommits {
         var stuck: LSN?
         while true {
             progress(start)
+            let began = timeline
             // A record may go on in the segment behind.
             let files = (first...first + count).map { wanted($0, timelines) }
             let there = try await fetcher.fetch(files, to: folder, timeline: timeline)
@@ -77,8 +78,10 @@ struct LogCommits {
                 }
                 // A server that goes on writing may have filled the segment meanwhile.
                 guard end != stuck else { throw problem }
-                stuck = end
-                try await remove(own.dropFirst(Int(min(end.value / size, next - 1) - first)) + ["later"])
+                (stuck, timeline) = (end, began)
+                first = min(end.value / size, next - 1)
+                start = max(start, LSN(first * size))
+                try await remove([])
                 continue
             }
             first += count

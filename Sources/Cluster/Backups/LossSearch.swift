@@ -36,8 +36,8 @@ public struct LossReport: Sendable {
     public fileprivate(set) var since: Date
     /// When the last transaction ended in the log that is kept; nil when there was none since the backup.
     public fileprivate(set) var until: Date?
-    /// Why it could not look behind that; nil when it has looked at all log that is kept.
-    public fileprivate(set) var gap: String?
+    /// What it could not look at, and why.
+    public fileprivate(set) var gaps: [String] = []
 }
 
 /// Finds when a table was dropped or emptied.
@@ -100,7 +100,8 @@ public struct LossSearch: Sendable {
             do {
                 try await archive.archivePresent()
             } catch let error as PostgresError {
-                report.gap = "the newest log could not be fetched: \(error.line)"
+                try Task.checkCancellation()
+                report.gaps.append("the newest log could not be fetched: \(error.line)")
             }
             return try await search(all, report, progress)
         }
@@ -116,7 +117,12 @@ public struct LossSearch: Sendable {
         var failure: PostgresError?
         for backup in all.reversed() {
             // After an upgrade to another major version the places of the log are others.
-            if let newer, (backup.system, backup.major) != (newer.backup.system, newer.backup.major) { break }
+            if let newer, (backup.system, backup.major) != (newer.backup.system, newer.backup.major) {
+                report.gaps.append(
+                    "backups before \(RestoreTarget.time(report.since).title) are of another server or version"
+                )
+                break
+            }
             let found: Found
             do {
                 found = try await search(from: backup, until: newer?.backup.stop, progress)
@@ -125,12 +131,12 @@ public struct LossSearch: Sendable {
                 failure = error
                 continue
             } catch let error as PostgresError where newer != nil {
-                report.gap = "before \(RestoreTarget.time(report.since).title): \(error.line)"
-                failure = error
+                try Task.checkCancellation()
+                report.gaps.append("before \(RestoreTarget.time(report.since).title): \(error.line)")
                 break
             }
             if newer == nil { report.until = found.lastCommit }
-            report.gap = found.gap ?? report.gap
+            report.gaps += found.gap.map { [$0] } ?? []
             report.since = backup.ended
             report.losses = found.losses + report.losses
             if let gap = found.gap, report.losses.isEmpty {
@@ -144,10 +150,12 @@ public struct LossSearch: Sendable {
             if earliest.map({ backup.ended <= $0 }) ?? isEnough { return report }
         }
         if isKnown { return report }
-        if let failure, report.gap != nil || newer == nil { throw failure }
+        if let failure, newer == nil { throw failure }
         throw PostgresError(
             "no backup of \(archive.title) knows table \"\(table)\" in database \"\(database)\"",
-            detail: "The oldest one ended at \(RestoreTarget.time(all[0].ended).title).",
+            detail: (["The oldest one that was looked at ended at \(RestoreTarget.time(report.since).title)."]
+                + report.gaps)
+                .joined(separator: "\n"),
             hint: "Write the name as in SQL, with its schema; --database names another database."
         )
     }
@@ -205,12 +213,20 @@ public struct LossSearch: Sendable {
             if let known, known.files.isDisjoint(with: removal.files) { continue }
             progress("transaction \(removal.transaction), \(RestoreTarget.time(removal.at).title)")
             var before: Sighting?
-            for quiet in Self.quietPlaces(before: removal, of: known, log) where before == nil {
+            let places = Self.quietPlaces(before: removal, of: known, log)
+            for (number, quiet) in places.enumerated() where known != nil || before == nil {
                 if quiet > reached {
                     try await server.replay(to: quiet, inclusive: false)
                     reached = quiet
                 }
-                before = try await look(server)
+                do {
+                    before = try await look(server) ?? before
+                } catch let error as PostgresError where number > 0 {
+                    try Task.checkCancellation()
+                    // Something that reading it needs is locked there already.
+                    guard error.sqlState == "55P03" || error.isConnectionLoss else { throw error }
+                    break
+                }
             }
             guard let before else { continue }
             found.wasSeen = true
@@ -238,17 +254,25 @@ public struct LossSearch: Sendable {
 
     /// Where a table can be looked at for the last time before a transaction that may have taken it.
     ///
-    /// From its lock on nobody can change the table, nor can anybody read it on a standby. Of a table that is not known yet it may be
-    /// any of the transaction's locks; each costs a start of the server, so those of one statement count as one.
+    /// From its lock on nobody can change the table, nor can anybody read it on a standby. The transaction's first lock comes first, as it
+    /// may be one on what belongs to the table. Of a table that is not known yet it may be any of them, before one on a catalog, without
+    /// which nobody can connect; each costs a start of the server, so those of one statement count as one.
     private static func quietPlaces(before removal: FileRemoval, of known: Sighting?, _ log: LogCommits) -> [LSN] {
         let locks = removal.transactions.compactMap { log.locks[$0] }
         let all = locks.flatMap(\.values).filter { $0 < removal.place }.sorted()
-        if let known {
-            let own = locks.flatMap { $0.filter { known.relations.contains($0.key) }.values }.min()
-            return [min(own ?? all.first ?? removal.place, removal.place)]
+        func first(_ isMeant: (UInt32) -> Bool) -> LSN? {
+            locks.flatMap { $0.filter { isMeant($0.key) }.values }.min()
         }
         var places: [LSN] = []
-        for place in all where place.bytes(since: places.last ?? .zero) > 65_536 { places.append(place) }
+        if let known {
+            places = Set([all.first, first(known.relations.contains)].compactMap(\.self)).sorted()
+        } else {
+            // What initdb makes has numbers below 16384 (FirstNormalObjectId).
+            let catalog = first { $0 < 16_384 }
+            for place in all where place <= catalog ?? place && place.bytes(since: places.last ?? .zero) > 65_536 {
+                places.append(place)
+            }
+        }
         return places.isEmpty ? [removal.place] : Array(places.prefix(20))
     }
 
@@ -260,7 +284,8 @@ public struct LossSearch: Sendable {
 
     /// The table as the server has it now, with its partitions.
     private func look(_ server: PausedServer) async throws -> Sighting? {
-        let connection = server.connection(to: database)
+        // What a new session reads may be locked.
+        let connection = server.connection(to: database).with("connect_timeout", "20")
         do {
             return try await withConnection(to: connection, application: "martlet restore") { session in
                 // Another transaction may have locked it, whose end is still to be replayed.

@@ -65,7 +65,7 @@ struct RestoreFindDrop: Command {
         }) {
             try await search.run { text in looking.withLock { $0 = text } }
         }
-        if let gap = report.gap { output.talk(prose: "\(output.styled("warning:", .yellow)) \(gap)") }
+        for gap in report.gaps { output.talk(prose: "\(output.styled("warning:", .yellow)) \(gap)") }
         if json {
             try output.json(
                 report.losses.map { loss in
@@ -251,7 +251,7 @@ struct RestoreBringBack: Command {
                 lookingBackTo: try lookBack.date()
             )
             let found = try await search.run { tell("looking at \($0)") }
-            if let gap = found.gap { output.talk(prose: "\(output.styled("warning:", .yellow)) \(gap)") }
+            for gap in found.gaps { output.talk(prose: "\(output.styled("warning:", .yellow)) \(gap)") }
             let loss = try choose(found)
             output.talk(
                 "\(loss.kind.rawValue) at \(RestoreTarget.time(loss.at).title) by transaction \(loss.transaction)"
