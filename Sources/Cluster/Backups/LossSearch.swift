@@ -84,7 +84,7 @@ public struct LossSearch: Sendable {
         static func == (left: Sighting, right: Sighting) -> Bool { left.oid == right.oid && left.files == right.files }
     }
 
-    /// Every loss since the newest backup behind which there is one, up to the next backup.
+    /// Every loss since the newest backup behind which rows were lost, or since the `earliest` moment.
     ///
     /// `progress` gets what it looks at. The server that runs is not touched, but for the end of its present segment.
     ///
